@@ -1,0 +1,97 @@
+"""A small exported model, made with plain TensorFlow, for whatever test needs one."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+HALO = 3  # a 5x5 and a 3x3 convolution: 2 + 1
+
+
+def _network(images):
+    """Two convolutions and a doubling, `[B, H, W, 3] uint8` -> `[B, 2H, 2W, 3] uint8`."""
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    first = rng.normal(0, 0.12, (5, 5, 3, 8)).astype(np.float32)
+    second = rng.normal(0, 0.2, (3, 3, 8, 12)).astype(np.float32)
+    features = tf.cast(images, tf.float32) / 255.0
+    features = tf.nn.relu(tf.nn.conv2d(features, first, 1, "SAME"))
+    features = tf.nn.conv2d(features, second, 1, "SAME")
+    restored = tf.nn.depth_to_space(features, 2) + 0.5
+    return tf.cast(tf.clip_by_value(tf.round(restored * 255.0), 0.0, 255.0), tf.uint8)
+
+
+def _convert(module, function):
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
+    return converter.convert()
+
+
+def write_metadata(folder, **changes):
+    """Write a version folder's metadata.json; a change to None leaves the field out."""
+    files = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("metadata.json", "model_card.md")
+    }
+    metadata = {
+        "format_version": 1,
+        "name": "toy",
+        "version": 1,
+        "task": "super_resolution_and_deblurring",
+        "scale": 2,
+        "channels": 3,
+        "value_range": [0, 255],
+        "dtype": "uint8",
+        "halo": HALO,
+        "size_multiple": 1,
+        "minimum_size": 1,
+        "files": files,
+    }
+    metadata.update(changes)
+    (folder / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def toy_model(tmp_path_factory):
+    """A model's folder with version 1, and beside it fixed.tflite with a baked output size."""
+    import tensorflow as tf
+
+    class Module(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "images")])
+        def serve(self, images):
+            return {"restored": _network(images)}
+
+        @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3], tf.uint8, "images")])
+        def serve_one(self, images):
+            return {"restored": _network(images)}
+
+        @tf.function(input_signature=[tf.TensorSpec([1, 16, 16, 3], tf.uint8, "images")])
+        def serve_fixed(self, images):
+            resized = tf.image.resize(tf.cast(images, tf.float32), (32, 32))
+            return {"restored": tf.cast(tf.round(resized), tf.uint8)}
+
+    base = tmp_path_factory.mktemp("models") / "toy"
+    folder = base / "1"
+    module = Module()
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+    for name, function in (("model_float16", module.serve_one), ("fixed", module.serve_fixed)):
+        target = folder if name == "model_float16" else base
+        content = _convert(module, function.get_concrete_function())
+        (target / f"{name}.tflite").write_bytes(content)
+    (folder / "model_card.md").write_text("# toy\n\nDoubles.\n", encoding="utf-8")
+    write_metadata(folder)
+    return base
+
+
+@pytest.fixture
+def toy_network():
+    """The toy network itself: image -> restored image."""
+
+    def run(image):
+        return _network(image[None])[0].numpy()
+
+    return run

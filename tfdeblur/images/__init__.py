@@ -1,0 +1,1 @@
+"""Photographs as arrays: files, resizing and tensors."""
