@@ -1,0 +1,173 @@
+import dataclasses
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from tfdeblur.degradations import recipes
+from tfdeblur.degradations.kernels import blur
+from tfdeblur.degradations.pages import Page
+from tfdeblur.degradations.recipes import TextRecipe
+from tfdeblur.images.resize import downscale, to_uint8
+
+SMALL = TextRecipe(patch_size=32, patches_per_page=4)
+GOLDEN = "da2523e99fe35c3b082421769627d96cf93d9b25bfd22b337eec1c9e7ee24133"
+
+
+def assert_same(first, second):
+    np.testing.assert_array_equal(first.lr, second.lr)
+    np.testing.assert_array_equal(first.hr, second.hr)
+    assert first.drawn == second.drawn
+
+
+def test_pairs_of_known_seeds_are_golden():
+    """Drawn floats enter with six digits: the last ones depend on the machine's mathematics."""
+    digest = hashlib.sha256()
+    whole_page = TextRecipe(
+        patch_size=300, patches_per_page=1, noise_stage="lr", domain="dark_mode"
+    )
+    for recipe, seed, index, split in (
+        (TextRecipe(), 0, 0, "train"),
+        (TextRecipe(), 0, 37, "train"),
+        (TextRecipe(), 1, 3, "validation"),
+        (TextRecipe(), 2, 16, "test"),
+        (whole_page, 0, 1, "test"),
+    ):
+        pair = recipe.pair(seed, index, split)
+        digest.update(pair.lr.tobytes() + pair.hr.tobytes())
+        for name, value in sorted(pair.drawn.items()):
+            text = f"{value:.6g}" if isinstance(value, float) else str(value)
+            digest.update(f"{name}={text}\n".encode())
+    assert digest.hexdigest() == GOLDEN, (
+        "The pairs changed: raise TEXT_RECIPE_VERSION, then update this hash. If no code changed, "
+        "Pillow, OpenCV or numpy differ from the constraints file."
+    )
+
+
+def test_a_pair_depends_on_seed_split_and_index_alone():
+    order = [(0, 0, "train"), (0, 5, "train"), (1, 0, "train"), (0, 0, "test"), (0, 1, "train")]
+    first = {key: SMALL.pair(*key) for key in order}
+    recipes._page.cache_clear()
+    np.random.seed(3)
+    for key in reversed(order):
+        assert_same(SMALL.pair(*key), first[key])
+    contents = {pair.lr.tobytes() for pair in first.values()}
+    assert len(contents) == len(order)
+
+
+def test_consecutive_pairs_share_a_page_and_nothing_else():
+    pairs = [SMALL.pair(0, index, "train") for index in range(5)]
+    assert [pair.drawn["page"] for pair in pairs] == [0, 0, 0, 0, 1]
+    assert len({pair.drawn["dpi"] for pair in pairs[:4]}) == 1
+    assert len({pair.drawn["disc_radius"] for pair in pairs}) == 5
+    assert len({(pair.drawn["top"], pair.drawn["left"]) for pair in pairs}) == 5
+
+
+def test_shapes_and_types():
+    pair = TextRecipe(patch_size=100, scale=2, patches_per_page=1).pair(0, 0, "validation")
+    assert (pair.lr.shape, pair.hr.shape) == ((50, 50, 3), (100, 100, 3))
+    assert pair.lr.dtype == pair.hr.dtype == np.uint8
+    assert json.loads(json.dumps(pair.drawn)) == pair.drawn
+
+
+def test_hr_is_the_page_and_lr_its_blurred_image_reduced(monkeypatch):
+    """Without noise: blur the whole page, cut the patch, round to 8 bit, MATLAB bicubic / 4."""
+    psfs = []
+    text_psf = recipes.text_psf
+
+    def record(rng):
+        psf, drawn = text_psf(rng)
+        psfs.append(psf)
+        return psf, drawn
+
+    monkeypatch.setattr(recipes, "text_psf", record)
+    recipe = dataclasses.replace(SMALL, noise_max=0.0)
+    for index in range(6):
+        pair = recipe.pair(4, index, "train")
+        page = recipes._page(4, "train", index // 4, recipe._page_side(), "print").image
+        top, left = pair.drawn["top"], pair.drawn["left"]
+        np.testing.assert_array_equal(pair.hr, to_uint8(page[top : top + 32, left : left + 32]))
+        border = len(psfs[index]) // 2
+        blurred = blur(page, psfs[index])[top - border :, left - border :][:32, :32]
+        expected = to_uint8(downscale(to_uint8(blurred) / 255, 4))
+        difference = np.abs(pair.lr.astype(int) - expected)
+        assert difference.max() <= 1
+        assert difference.mean() < 0.01
+
+
+def test_noise_off_is_the_same_at_both_stages():
+    stages = [dataclasses.replace(SMALL, noise_max=0.0, noise_stage=s) for s in ("hr", "lr")]
+    pairs = [recipe.pair(0, 3, "test") for recipe in stages]
+    assert_same(*pairs)
+    assert pairs[0].drawn["noise_std"] == 0
+
+
+@pytest.mark.parametrize(("stage", "gain"), [("hr", 0.2035), ("lr", 1.0)])
+def test_noise_has_the_drawn_strength_at_its_stage(monkeypatch, stage, gain):
+    """On grey paper. The bicubic weights' squares sum to 2 * 1707144 / 4096^2 = 0.2035 along each
+    axis, by which averaging reduces the deviation of noise that is added before it."""
+
+    def grey(rng, split, size, domain):
+        return Page(np.full((*size, 3), 0.5, np.float32), {})
+
+    monkeypatch.setattr(recipes, "render_page", grey)
+    recipes._page.cache_clear()
+    recipe = TextRecipe(patch_size=512, patches_per_page=1, noise_max=0.1, noise_stage=stage)
+    try:
+        pair = recipe.pair(0, 0, "train")
+    finally:
+        recipes._page.cache_clear()
+    assert 0.01 < pair.drawn["noise_std"] < 0.1
+    assert (pair.lr / 255).std() == pytest.approx(gain * pair.drawn["noise_std"], rel=0.03)
+    assert (pair.lr / 255).mean() == pytest.approx(0.5, abs=0.003)
+    np.testing.assert_array_equal(pair.hr, 128)
+
+
+def test_noise_is_seven_levels_at_most():
+    drawn = [SMALL.pair(0, index, "train").drawn["noise_std"] for index in range(40)]
+    assert max(drawn) <= 7 / 255
+    assert max(drawn) > 5 / 255
+    assert min(drawn) < 2 / 255
+
+
+def test_empty_paper_is_drawn_again(monkeypatch):
+    """A page with ink in one quarter: with five draws nearly every patch has some."""
+
+    def quarter(rng, split, size, domain):
+        image = np.ones((*size, 3), np.float32)
+        image[: size[0] // 2 : 4, : size[1] // 2] = 0
+        return Page(image, {})
+
+    monkeypatch.setattr(recipes, "render_page", quarter)
+    recipes._page.cache_clear()
+    try:
+        pairs = [SMALL.pair(0, index, "train") for index in range(100)]
+    finally:
+        recipes._page.cache_clear()
+    empty = sum(pair.hr.std() == 0 for pair in pairs)
+    assert 5 < empty < 35  # (3/4)^5 = 24 %; 75 % without the further draws.
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("scale", 0, "`scale` must be at least 1. Got: 0"),
+        ("patch_size", 28, "`patch_size` must be at least 32 and a multiple .* Got: 28"),
+        ("patch_size", 66, "multiple of `scale` = 4. Got: 66"),
+        ("patches_per_page", 0, "`patches_per_page` must be at least 1. Got: 0"),
+        ("noise_max", 7, r"`noise_max` must lie in \[0, 1\]. Got: 7"),
+        ("noise_stage", "raw", "`noise_stage` must be 'hr' or 'lr'. Got: 'raw'"),
+        ("domain", "neon", "`domain` must be one of .* Got: 'neon'"),
+    ],
+)
+def test_fields_out_of_range_are_refused(field, value, message):
+    with pytest.raises(ValueError, match=message):
+        TextRecipe(**{field: value})
+
+
+def test_arguments_out_of_range_are_refused():
+    with pytest.raises(ValueError, match="`index` must be at least 0. Got: -1"):
+        SMALL.pair(0, -1, "train")
+    with pytest.raises(ValueError, match="`split` must be one of .* Got: 'dev'"):
+        SMALL.pair(0, 0, "dev")

@@ -1,0 +1,1 @@
+"""Blur kernels, rendered pages and the papers' degradation recipes."""

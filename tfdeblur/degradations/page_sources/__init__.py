@@ -1,0 +1,66 @@
+"""Fonts and texts of the rendered pages: listed, licensed, hashed, and split once for all."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Family:
+    """One font family and its verified files by style: `regular`, perhaps `bold`, `italic`."""
+
+    name: str
+    files: dict[str, Path]
+
+    def file(self, style: str) -> Path:
+        """Return the file of `style`, or of the regular style where the family has no such one."""
+        return self.files.get(style, self.files["regular"])
+
+
+def source_hashes() -> dict[str, str]:
+    """Return the recorded SHA-256 of every font and text, by file name within this package."""
+    return {entry["file"]: entry["sha256"] for kind in _sources().values() for entry in kind}
+
+
+@lru_cache
+def families(split: str) -> tuple[Family, ...]:
+    """Return the font families of one split; no family stands in two.
+
+    Raises:
+      ValueError: `split` is unknown, or a file differs from its recorded hash.
+    """
+    files: dict[str, dict[str, Path]] = {}
+    for entry in _entries("fonts", split):
+        files.setdefault(entry["family"], {})[entry["style"]] = _verified(entry)
+    return tuple(Family(name, styles) for name, styles in files.items())
+
+
+@lru_cache
+def texts(split: str) -> tuple[tuple[str, ...], ...]:
+    """Return the texts of one split, each as its paragraphs; no text stands in two splits."""
+    files = [_verified(entry) for entry in _entries("texts", split)]
+    return tuple(tuple(file.read_text("ascii").splitlines()) for file in files)
+
+
+@lru_cache
+def _sources() -> dict[str, list[dict[str, str]]]:
+    return json.loads((FOLDER / "sources.json").read_text("utf-8"))
+
+
+def _entries(kind: str, split: str) -> list[dict[str, str]]:
+    if split not in SPLITS:
+        raise ValueError(f"`split` must be one of {SPLITS}. Got: {split!r}.")
+    return [entry for entry in _sources()[kind] if entry["split"] == split]
+
+
+def _verified(entry: dict[str, str]) -> Path:
+    path = FOLDER / entry["file"]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != entry["sha256"]:
+        raise ValueError(f"{path} must have the SHA-256 {entry['sha256']}. Got: {digest}.")
+    return path
