@@ -1,0 +1,1 @@
+"""Loss functions that return one value per sample."""
