@@ -1,0 +1,1 @@
+"""Run a shipped or exported model; works where TensorFlow is not installed."""

@@ -1,0 +1,112 @@
+"""Restore files and folders: one bad file is reported and the others go on."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from tfdeblur.images.files import (
+    IMAGE_SUFFIXES,
+    ImageError,
+    find_images,
+    read_photo,
+    write_image,
+)
+from tfdeblur.inference.restorer import Restorer
+from tfdeblur.inference.shipped import ModelError
+
+Report = Callable[[str], None]
+
+
+@dataclass
+class Outcome:
+    """How many files were restored and skipped, and what was wrong with each of the others."""
+
+    restored: int = 0
+    skipped: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def restore_files(
+    restorer: Restorer,
+    inputs: Sequence[str | Path],
+    output: str | Path,
+    *,
+    skip_existing: bool = False,
+) -> Outcome:
+    """Restore files and folders into `output`, under the same names.
+
+    PNG stays PNG and JPEG stays JPEG; a folder's tree is mirrored. A result that already exists is
+    replaced, but never one of the inputs, and never another input's result of the same run.
+
+    Args:
+      restorer: the model.
+      inputs: files and folders.
+      output: the folder for the results; made if it is missing.
+      skip_existing: leave results that exist as they are, to go on with an interrupted run.
+
+    Returns:
+      The outcome. Each failure is also written to standard error as soon as it happens.
+    """
+    output = Path(output)
+    outcome = Outcome()
+
+    def fail(message: str) -> None:
+        outcome.failures.append(message)
+        tqdm.write(f"FAILED {message}", file=sys.stderr)
+
+    jobs = _plan(inputs, output, fail)
+    protected = {_identity(source) for source, _ in jobs if source.exists()}
+    for source, target in tqdm(jobs, desc="restore", unit="image", disable=None):
+        if target.exists() and _identity(target) in protected:
+            fail(f"{source}: its result {target} would overwrite an input.")
+        elif skip_existing and target.exists():
+            outcome.skipped += 1
+        else:
+            try:
+                _restore_file(restorer, source, target)
+                outcome.restored += 1
+            except (ImageError, ModelError) as error:
+                fail(str(error))
+            except (OSError, MemoryError) as error:
+                fail(f"{source}: {error or type(error).__name__}")
+    return outcome
+
+
+def _plan(inputs: Sequence[str | Path], output: Path, fail: Report) -> list[tuple[Path, Path]]:
+    """List (source, target); report inputs without pictures and sources that share a target."""
+    jobs: dict[Path, Path] = {}
+    for given in inputs:
+        try:
+            found = find_images([given], exclude=output)
+        except OSError as error:
+            fail(f"{given}: cannot be searched: {error}")
+            continue
+        if not found:
+            fail(f"{given}: has no file that ends in {', '.join(IMAGE_SUFFIXES)}.")
+        for source, relative in found:
+            first = jobs.setdefault(output / relative, source)
+            if os.path.realpath(first) != os.path.realpath(source):
+                fail(f"{source}: its result {output / relative} is already that of {first}.")
+    return [(source, target) for target, source in jobs.items()]
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Return what tells a file from all others, under whatever name it goes."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _restore_file(restorer: Restorer, source: Path, target: Path) -> None:
+    photo = read_photo(source)
+    if target.suffix.lower() not in IMAGE_SUFFIXES:
+        raise ImageError(f"{source}: the suffix must be one of {', '.join(IMAGE_SUFFIXES)}.")
+    restored = restorer.restore_photo(photo)
+    image = restored.rgb
+    if restored.alpha is not None:
+        image = np.dstack([image, restored.alpha])
+    write_image(target, image)
