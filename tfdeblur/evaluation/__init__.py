@@ -1,0 +1,1 @@
+"""Compare a model with the trivial baseline under a named protocol."""

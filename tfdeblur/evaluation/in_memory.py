@@ -1,0 +1,35 @@
+"""A network that is still in memory, restoring as its export will: padded and tiled alike."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tfdeblur.inference.restorer import Restorer
+
+SIZES = ("halo", "size_multiple", "minimum_size")  # of a model's config and of metadata.json
+
+
+def make_restorer(restore: Callable[[np.ndarray], np.ndarray], model_config: Any) -> Restorer:
+    """Wrap a network's function on single images.
+
+    Args:
+      restore: `[H, W, 3] uint8` -> `[sH, sW, 3] uint8`, for sizes that the network takes.
+      model_config: a model's config, with `scale`, `halo`, `size_multiple` and `minimum_size`.
+
+    Returns:
+      A restorer for images of any size.
+    """
+    runtime = _InMemoryRuntime(restore, model_config.scale)
+    return Restorer(runtime, {name: getattr(model_config, name) for name in SIZES})
+
+
+class _InMemoryRuntime:
+    """See `tfdeblur.inference.runtimes.Runtime`."""
+
+    def __init__(self, restore: Callable[[np.ndarray], np.ndarray], scale: int):
+        self._restore = restore
+        self.scale = scale
+
+    def restore(self, images: np.ndarray) -> np.ndarray:
+        return np.stack([self._restore(image) for image in images])

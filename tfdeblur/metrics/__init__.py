@@ -1,0 +1,1 @@
+"""Image quality measures under named protocols."""
