@@ -1,0 +1,1 @@
+"""Rendered pages of text, blurred and shrunk: see README.md."""

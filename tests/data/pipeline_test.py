@@ -1,0 +1,343 @@
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from absl import flags
+from ml_collections import config_flags
+
+from tfdeblur.data import pipeline
+from tfdeblur.data.pipeline import DataConfig, make_batches, make_validation, page_interleaved
+from tfdeblur.degradations import recipes
+from tfdeblur_datasets.blurred_text import blurred_text_dataset_builder as blurred_text
+
+TINY = DataConfig(patch_size=32, patches_per_page=4)
+COUNT = 11  # Pairs in the prepared data: batches of 4 leave a remainder of 3.
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """Prepared data of 11 pairs in each split, in three files each."""
+    folder = tmp_path_factory.mktemp("data")
+    config = blurred_text.variant(blurred_text.X4, count=COUNT)
+    builder = blurred_text.Builder(config=config, data_dir=folder)
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(try_download_gcs=False, num_shards=3)
+    )
+    assert len(builder.info.splits["train"].filenames) == 3
+    return DataConfig(
+        source="prepared", name=f"blurred_text/{builder.builder_config.name}", data_dir=str(folder)
+    )
+
+
+def read(data, steps, start_step=0, *, split="train", batch_size=4, seed=5):
+    batches = make_batches(
+        data, split=split, batch_size=batch_size, seed=seed, start_step=start_step, steps=steps
+    )
+    return list(batches.as_numpy_iterator())
+
+
+def assert_equal(first, second):
+    assert len(first) == len(second) > 0
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one["degraded"], other["degraded"])
+        np.testing.assert_array_equal(one["target"], other["target"])
+
+
+def pictures(batches):
+    """Return the multiset of targets as sorted bytes."""
+    return sorted(target.tobytes() for batch in batches for target in batch["target"])
+
+
+@pytest.fixture(params=["recipe", "prepared", "prepared_crops"])
+def source(request):
+    if request.param == "recipe":
+        return TINY
+    data = request.getfixturevalue("prepared")
+    return dataclasses.replace(data, crop_size=24 if request.param == "prepared_crops" else 0)
+
+
+def test_batches_have_the_declared_form(source):
+    batches = make_batches(source, split="train", batch_size=3, seed=0, steps=2)
+    side = source.crop_size or (32 if source is TINY else 64)
+    small = side // 4
+    assert batches.element_spec == {
+        "degraded": tf.TensorSpec((3, small, small, 3), tf.float32),
+        "target": tf.TensorSpec((3, side, side, 3), tf.float32),
+    }
+    assert batches.element_spec.keys() == pipeline.Batch.__annotations__.keys()
+    found = list(batches.as_numpy_iterator())
+    assert len(found) == 2
+    for values in found[0].values():
+        assert 0 <= values.min() < values.max() <= 1
+
+
+def test_same_seed_same_batches_other_seed_others(source):
+    first = read(source, 3)
+    assert_equal(first, read(source, 3))
+    assert pictures(first) != pictures(read(source, 3, seed=6))
+
+
+@pytest.mark.parametrize("start_step", [1, 2, 5])
+def test_starting_at_a_step_goes_on_as_if_never_interrupted(source, start_step):
+    """Batches of 4 of 11 prepared pairs: two steps an epoch, so 5 lies in the third."""
+    assert_equal(read(source, 2, start_step), read(source, 7)[start_step : start_step + 2])
+
+
+def test_global_seeds_do_not_enter(source):
+    tf.random.set_seed(1)
+    np.random.seed(1)
+    first = read(source, 2)
+    tf.random.set_seed(2)
+    np.random.seed(2)
+    assert_equal(first, read(source, 2))
+
+
+def test_number_of_threads_does_not_enter(monkeypatch):
+    monkeypatch.setattr(pipeline, "_PYTHON_CALLS", 1)
+    one = read(TINY, 4)
+    monkeypatch.setattr(pipeline, "_PYTHON_CALLS", 4)
+    assert_equal(one, read(TINY, 4))
+
+
+def test_slow_threads_do_not_change_the_order(monkeypatch):
+    """The first pair is held back until another thread has made the second one."""
+    second_made = threading.Event()
+    pair = recipes.TextRecipe.pair
+
+    def wait_for_second(self, seed, index, split):
+        if index == first_index:
+            assert second_made.wait(timeout=60)
+        made = pair(self, seed, index, split)
+        if index == second_index:
+            second_made.set()
+        return made
+
+    expected = read(TINY, 1)
+    first_index, second_index = (page_interleaved(position, 4) for position in range(2))
+    monkeypatch.setattr(recipes.TextRecipe, "pair", wait_for_second)
+    assert_equal(expected, read(TINY, 1))
+
+
+def test_recipe_makes_no_pair_of_the_batches_before(monkeypatch):
+    made = []
+    pair = recipes.TextRecipe.pair
+
+    def record(self, seed, index, split):
+        made.append(index)
+        return pair(self, seed, index, split)
+
+    monkeypatch.setattr(recipes.TextRecipe, "pair", record)
+    read(TINY, 1, start_step=1000)
+    wanted = [page_interleaved(position, 4) for position in range(4000, 4200)]
+    assert set(wanted[:4]) <= set(made) <= set(wanted)
+
+
+def test_prepared_decodes_no_pair_of_the_batches_before(prepared, monkeypatch):
+    """Step 1 of batches of 4 is the second half of the first epoch: 4 decoded, not 8."""
+    decoded = []
+    monkeypatch.setattr(tf.data, "AUTOTUNE", 1)  # So that few pairs are made ahead.
+    init = pipeline._PreparedRecords.__init__
+
+    def count_decodes(self, *arguments):
+        init(self, *arguments)
+        decode = self.decode
+
+        def counted(record):
+            tf.numpy_function(decoded.append, [record], [])
+            return decode(record)
+
+        self.decode = counted
+
+    monkeypatch.setattr(pipeline._PreparedRecords, "__init__", count_decodes)
+    read(prepared, 1, start_step=0)
+    first_epoch_start = decoded[:4]
+    decoded.clear()
+    read(prepared, 1, start_step=1)
+    assert len(decoded) >= 4
+    assert not set(decoded[:4]) & set(first_epoch_start)
+
+
+def test_recipe_batches_mix_pages_and_use_each_pair_once():
+    """16 columns, 4 patches a page; after the start a page is used up before it is dropped."""
+    positions = range(64 * 16)
+    indices = [page_interleaved(position, 4) for position in positions]
+    assert len(set(indices)) == len(indices)
+    pages = [index // 4 for index in indices]
+    for start in range(0, len(pages), 16):
+        assert len(set(pages[start : start + 16])) == 16
+    visits = {page: [p for p in positions if pages[p] == page] for page in pages}
+    complete = [where for page, where in visits.items() if 16 <= page < 240]
+    assert all(np.diff(where).tolist() == [16, 16, 16] for where in complete)
+
+
+def test_pages_are_renewed_evenly():
+    """Of 16 columns with 16 patches a page, one column begins a new page in each turn."""
+    pages = [page_interleaved(position, 16) // 16 for position in range(16 * 40)]
+    turns = [set(pages[start : start + 16]) for start in range(0, len(pages), 16)]
+    renewed = [len(now - before) for before, now in zip(turns, turns[1:], strict=False)]
+    assert set(renewed) == {1}
+
+
+def test_recipe_renders_each_page_once(monkeypatch):
+    rendered = []
+    render = recipes.render_page
+
+    def record(rng, split, size, domain):
+        page = render(rng, split, size, domain)
+        rendered.append(page.image.tobytes())
+        return page
+
+    recipes._page.cache_clear()
+    monkeypatch.setattr(recipes, "render_page", record)
+    read(TINY, 16, seed=77)
+    assert len(rendered) == len(set(rendered))
+
+
+def test_held_out_recipe_pairs_are_free_of_noise_unless_asked():
+    assert TINY.recipe("train").noise_max == 7 / 255
+    assert TINY.recipe("validation").noise_max == TINY.recipe("test").noise_max == 0
+    noisy = dataclasses.replace(TINY, noise_on_held_out=True)
+    assert noisy.recipe("test").noise_max == 7 / 255
+
+
+def test_each_epoch_is_reshuffled_and_has_no_pair_twice(prepared):
+    """11 pairs, batches of 1: 11 steps an epoch."""
+    batches = read(prepared, 22, batch_size=1)
+    epochs = batches[:11], batches[11:]
+    targets = [[batch["target"].tobytes() for batch in epoch] for epoch in epochs]
+    assert len(set(targets[0])) == 11
+    assert set(targets[0]) == set(targets[1])
+    assert targets[0] != targets[1]
+
+
+def test_small_shuffle_buffer_still_yields_every_pair(prepared):
+    whole = read(prepared, 11, batch_size=1)
+    chunked = read(dataclasses.replace(prepared, shuffle_buffer=3), 11, batch_size=1)
+    assert pictures(chunked) == pictures(whole)
+    assert [b["target"].tobytes() for b in chunked] != [b["target"].tobytes() for b in whole]
+
+
+def test_slices_of_prepared_splits(prepared):
+    """train[:6] and train[6:] share nothing and are all of train."""
+    parts = [
+        pictures(read(prepared, steps, batch_size=1, split=split))
+        for split, steps in (("train[:6]", 6), ("train[6:]", 5))
+    ]
+    assert not set(parts[0]) & set(parts[1])
+    assert sorted(parts[0] + parts[1]) == pictures(read(prepared, 11, batch_size=1))
+
+
+def test_crops_are_the_same_square_of_both_images():
+    """Each LR pixel holds its coordinates, each HR pixel those of the LR pixel that it is in."""
+    rows, columns = np.meshgrid(np.arange(7), np.arange(6), indexing="ij")
+    lr = np.stack([rows, columns, rows + columns], axis=-1).astype(np.uint8)
+    hr = lr.repeat(4, axis=0).repeat(4, axis=1)
+    corners = set()
+    for number in range(60):
+        small, large = pipeline.crop_pair(
+            tf.constant(lr), tf.constant(hr), 4, 20, tf.constant([1, number], tf.int64)
+        )
+        assert small.shape == (5, 5, 3)
+        np.testing.assert_array_equal(large, small.numpy().repeat(4, axis=0).repeat(4, axis=1))
+        corners.add(tuple(small.numpy()[0, 0, :2]))
+    assert corners == {(top, left) for top in range(3) for left in range(2)}
+
+
+def test_crops_differ_between_epochs(prepared):
+    data = dataclasses.replace(prepared, crop_size=16)
+    batches = read(data, 22, batch_size=1)
+    assert len(set(pictures(batches[:11])) & set(pictures(batches[11:]))) < 11
+
+
+def test_validation_of_a_recipe():
+    pairs = make_validation(TINY, "validation", 3, seed=1)
+    assert [pair.id for pair in pairs] == [f"validation-{4 * page:07d}" for page in range(3)]
+    expected = TINY.recipe("validation").pair(1, 8, "validation")
+    np.testing.assert_array_equal(pairs[2].degraded, expected.lr)
+    np.testing.assert_array_equal(pairs[2].target, expected.hr)
+    assert expected.drawn["noise_std"] == 0
+
+
+def test_validation_of_prepared_data(prepared):
+    pairs = make_validation(prepared, "validation", 5, seed=1)
+    assert len({pair.id for pair in pairs}) == 5
+    for pair in pairs:
+        assert pair.degraded.shape == (16, 16, 3)
+        assert pair.target.shape == (64, 64, 3)
+        assert pair.target.dtype == np.uint8
+    assert [pair.id for pair in make_validation(prepared, "validation", 5, seed=2)] == [
+        pair.id for pair in pairs
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("source", "web", r"`data.source` must be one of .* Got: 'web'"),
+        ("patch_size", 30, r"`patch_size` must be at least 32 and a multiple .* Got: 30"),
+        ("patches_per_page", 0, r"`patches_per_page` must be at least 1. Got: 0"),
+        ("domain", "neon", r"`domain` must be one of .* Got: 'neon'"),
+        ("noise_max", -0.1, r"`noise_max` must lie in \[0, 1\]. Got: -0.1"),
+        ("noise_stage", "raw", r"`noise_stage` must be 'hr' or 'lr'. Got: 'raw'"),
+        ("crop_size", -4, r"`data.crop_size` must be at least 0. Got: -4"),
+        ("crop_size", 32, r"`data.crop_size` is for prepared data.* Got: 32"),
+        ("shuffle_buffer", 0, r"`data.shuffle_buffer` must be at least 1. Got: 0"),
+    ],
+)
+def test_fields_out_of_range_are_refused(field, value, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(DataConfig(), **{field: value}).validate()
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "message"),
+    [
+        ("batch_size", 0, "`batch_size` must be at least 1. Got: 0"),
+        ("seed", -1, "`seed` must be at least 0. Got: -1"),
+        ("start_step", -1, "`start_step` must be at least 0. Got: -1"),
+        ("steps", -1, "`steps` must be at least 0. Got: -1"),
+        ("split", "dev", "`split` must be one of .* Got: 'dev'"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(argument, value, message):
+    arguments = {"split": "train", "batch_size": 2, "seed": 0} | {argument: value}
+    with pytest.raises(ValueError, match=message):
+        make_batches(TINY, **arguments)
+
+
+def test_prepared_data_that_does_not_fit_is_refused(prepared, tmp_path):
+    elsewhere = dataclasses.replace(prepared, data_dir=str(tmp_path))
+    with pytest.raises(ValueError, match="blurred_text/x4_count11"):
+        read(elsewhere, 1)
+    with pytest.raises(ValueError, match=r"at least one batch of 12 pairs .* Got: 11"):
+        read(prepared, 1, batch_size=12)
+    for crop_size in (30, 68):
+        with pytest.raises(ValueError, match=f"multiple of 4, at most 64. Got: {crop_size}"):
+            read(dataclasses.replace(prepared, crop_size=crop_size), 1)
+    with pytest.raises(ValueError, match=r"at least 12 pairs in 'validation'. Got: 11"):
+        make_validation(prepared, "validation", 12, seed=0)
+    with pytest.raises(ValueError, match="`count` must be at least 1. Got: 0"):
+        make_validation(TINY, "validation", 0, seed=0)
+
+
+def test_every_field_can_be_set_on_the_command_line():
+    """Dataclass modules with postponed annotations break this; so do fields that are None."""
+
+    @dataclasses.dataclass
+    class Experiment:
+        data: DataConfig = dataclasses.field(default_factory=DataConfig)
+
+    values = flags.FlagValues()
+    changed = {
+        "source": "prepared", "patch_size": 48, "patches_per_page": 2, "domain": "dark_mode",
+        "noise_max": 0.5, "noise_stage": "lr", "noise_on_held_out": True, "name": "a/b",
+        "data_dir": "d", "crop_size": 8, "shuffle_buffer": 2,
+    }  # fmt: skip
+    assert changed.keys() == dataclasses.asdict(DataConfig()).keys()
+    line = ["program", *(f"--config.data.{key}={value}" for key, value in changed.items())]
+    config_flags.DEFINE_config_dataclass("config", Experiment(), flag_values=values, sys_argv=line)
+    values(line)
+    assert dataclasses.asdict(values.config.data) == changed

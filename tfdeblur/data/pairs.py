@@ -1,0 +1,222 @@
+"""Pairs of degraded and sharp images to evaluate on, from a folder or from prepared data.
+
+A folder needs no TensorFlow; prepared data is read by TensorFlow Datasets, without its builder's
+code. Nothing is dropped silently: whatever in a folder is not half of a pair is an error.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tfdeblur.images.files import IMAGE_SUFFIXES, read_image
+
+LAYOUTS = (("lr", "hr"), ("blurry", "sharp"))  # (degraded, target)
+
+
+class PairError(ValueError):
+    """A pair that cannot be evaluated; the message names its files."""
+
+
+class ImagePair(NamedTuple):
+    """A pair in memory: `degraded` is `[H, W, 3] uint8`, `target` `[sH, sW, 3] uint8`."""
+
+    id: str
+    degraded: np.ndarray
+    target: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class PairFile:
+    """A pair on disk; `id` is the name that both files share, below their folders."""
+
+    id: str
+    degraded: Path
+    target: Path
+
+    def load(self) -> ImagePair:
+        """Read both images.
+
+        Raises:
+          tfdeblur.images.files.ImageError: one of them cannot be read.
+        """
+        return ImagePair(self.id, read_image(self.degraded), read_image(self.target))
+
+
+def open_pairs(
+    data: str | Path,
+    data_dir: str | Path | None = None,
+    split: str = "test",
+    limit: int | None = None,
+) -> "list[PairFile] | PreparedPairs | list[ImagePair]":
+    """Open a folder of pairs if `data` is a folder, else the prepared data of that name.
+
+    Args:
+      data: a folder, or a name as in `read_prepared`.
+      data_dir: as in `read_prepared`.
+      split: as in `read_prepared`.
+      limit: take the first so many pairs only; None takes all.
+
+    Raises:
+      PairError: see `read_pair_folder` and `read_prepared`.
+    """
+    if Path(data).is_dir():
+        return read_pair_folder(data)[:limit]
+    prepared = read_prepared(str(data), data_dir, split)
+    return prepared if limit is None else list(itertools.islice(prepared, limit))
+
+
+def check_scale(pair: ImagePair, scale: int) -> None:
+    """Raise `PairError` unless the target is exactly `scale` times the degraded image."""
+    height, width = pair.degraded.shape[:2]
+    if pair.target.shape[:2] != (scale * height, scale * width):
+        got = "x".join(map(str, pair.target.shape[:2]))
+        raise PairError(
+            f"pair {pair.id!r}: at scale {scale} the target of a {height}x{width} image must be "
+            f"{scale * height}x{scale * width} px (height x width). Got: {got}."
+        )
+
+
+def read_pair_folder(directory: str | Path) -> list[PairFile]:
+    """List the pairs of a folder with `lr/` and `hr/`, or `blurry/` and `sharp/`.
+
+    Two files belong together when their paths below those folders are equal but for the suffix;
+    subfolders are searched. Files whose name starts with a dot are ignored.
+
+    Args:
+      directory: the folder that holds the two.
+
+    Returns:
+      The pairs, sorted by id; the images are not read yet.
+
+    Raises:
+      PairError: not exactly one of the two layouts is there, a file has no partner or a suffix
+        that cannot be read, two files share a name, or there is no pair. All such files are listed.
+    """
+    directory = Path(directory)
+    sides = [directory / name for name in _find_layout(directory)]
+    problems: list[str] = []
+    degraded, target = (_index_images(side, problems) for side in sides)
+    for own, other, missing_in in ((degraded, target, sides[1]), (target, degraded, sides[0])):
+        problems += [f"{own[key]}: no partner in {missing_in}" for key in own if key not in other]
+    if problems:
+        raise PairError(
+            f"`{directory}` has {len(problems)} file(s) that are no half of a pair:\n  "
+            + "\n  ".join(problems)
+        )
+    if not degraded:
+        raise PairError(f"`{directory}` has no images in {sides[0].name}/ and {sides[1].name}/.")
+    return [PairFile(key, degraded[key], target[key]) for key in sorted(degraded)]
+
+
+def _find_layout(directory: Path) -> tuple[str, str]:
+    if not directory.is_dir():
+        raise PairError(f"`{directory}` is not a folder.")
+    found = [names for names in LAYOUTS if any((directory / name).is_dir() for name in names)]
+    if len(found) != 1:
+        got = sorted(path.name for path in directory.iterdir()) or "an empty folder"
+        raise PairError(
+            f"`{directory}` must hold either lr/ and hr/ or blurry/ and sharp/. Got: {got}."
+        )
+    degraded, target = found[0]
+    for name in (degraded, target):
+        if not (directory / name).is_dir():
+            raise PairError(f"`{directory}` must hold {degraded}/ and {target}/. No {name}/.")
+    return degraded, target
+
+
+def _index_images(folder: Path, problems: list[str]) -> dict[str, Path]:
+    """Map id to file; append a line to `problems` for each file that cannot be half of a pair."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir() or path.name.startswith("."):
+            continue
+        key = path.relative_to(folder).with_suffix("").as_posix()
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
+            problems.append(f"{path}: suffix is none of {', '.join(IMAGE_SUFFIXES)}")
+        elif key in found:
+            problems.append(f"{path}: same name as {found[key]}")
+        else:
+            found[key] = path
+    return found
+
+
+class PreparedPairs:
+    """Pairs of prepared TFDS data; may be iterated again and again, in the order of its files."""
+
+    def __init__(self, dataset, count: int, features: tuple[str, str]):
+        self._dataset = dataset
+        self._count = count
+        self._degraded, self._target = features
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[ImagePair]:
+        for example in self._dataset.as_numpy_iterator():
+            name = example["id"]
+            yield ImagePair(
+                name.decode() if isinstance(name, bytes) else str(name),
+                example[self._degraded],
+                example[self._target],
+            )
+
+
+def read_prepared(
+    name: str, data_dir: str | Path | None = None, split: str = "test"
+) -> PreparedPairs:
+    """Open prepared data as pairs.
+
+    Args:
+      name: TFDS name with its config, such as `blurred_text/pages`.
+      data_dir: where it was prepared; None: TFDS's own default.
+      split: a TFDS split, slices such as `test[:64]` included.
+
+    Returns:
+      `ImagePair`s, one per example, of the features `id` and `lr`, `hr` or `blurry`, `sharp`.
+
+    Raises:
+      PairError: TensorFlow Datasets is not installed, nothing is prepared under that name, the
+        split is unknown, or the features are others.
+    """
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise PairError(
+            "prepared data needs the extra `train`: pip install 'tfdeblur[train]'. "
+            "A folder with lr/ and hr/ does not."
+        ) from error
+    try:
+        builder = tfds.builder(name, data_dir=None if data_dir is None else str(data_dir))
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:  # ValueError: not a name at all
+        raise PairError(_not_prepared(name, data_dir)) from error
+    if not builder.is_prepared():
+        raise PairError(_not_prepared(name, data_dir))
+    features = _find_features(name, builder.info.features)
+    try:
+        count = builder.info.splits[split].num_examples
+    except (KeyError, ValueError) as error:
+        known = ", ".join(sorted(builder.info.splits))
+        raise PairError(f"`{name}` has the splits {known}. Got: {split!r}.") from error
+    if count == 0:
+        raise PairError(f"`{name}` has no example in split {split!r}.")
+    in_file_order = tfds.ReadConfig(interleave_cycle_length=1)
+    dataset = builder.as_dataset(split=split, shuffle_files=False, read_config=in_file_order)
+    return PreparedPairs(dataset, count, features)
+
+
+def _not_prepared(name: str, data_dir: str | Path | None) -> str:
+    place = "the default data_dir of TFDS" if data_dir is None else f"`{data_dir}`"
+    return f"`{name}` is neither a folder nor prepared in {place}; see `tfdeblur data --help`."
+
+
+def _find_features(name: str, features) -> tuple[str, str]:
+    for layout in LAYOUTS:
+        if {"id", *layout} <= set(features):
+            return layout
+    raise PairError(
+        f"`{name}` must have the features id, lr, hr or id, blurry, sharp. Got: {sorted(features)}."
+    )
