@@ -1,0 +1,1 @@
+"""Write SavedModel and TFLite artifacts that passed their gate."""

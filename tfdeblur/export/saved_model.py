@@ -1,0 +1,205 @@
+"""A trained generator as a SavedModel that answers uint8 images and PNG or JPEG bytes.
+
+Padding to the sizes that the generator takes, conversion from and to 8 bits, and cropping are part
+of the graph, so a client needs neither this package nor any knowledge of the model.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfdeblur.export import decoding
+from tfdeblur.images import tensors
+
+# `restore_bytes` runs a whole image at once: 64 float32 channels at this size take 4.3 GB.
+MAX_RESTORED_PIXELS = 2**24
+
+
+class ExportableConfig(Protocol):
+    """What export reads from a model config."""
+
+    @property
+    def name(self) -> str:
+        """Name of the architecture."""
+
+    @property
+    def scale(self) -> int:
+        """How many times larger the restored image is."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of an image; what is exported has 3."""
+
+    @property
+    def halo(self) -> int:
+        """Context in degraded pixels, on each side, that one restored pixel depends on."""
+
+    @property
+    def size_multiple(self) -> int:
+        """Sides of a degraded image must be multiples of this."""
+
+    @property
+    def minimum_size(self) -> int:
+        """Smallest side of a degraded image."""
+
+    def build_generator(self) -> keras.Model:
+        """Build `[B, H, W, 3]` float32 in [0, 1] -> `[B, sH, sW, 3]` float32 in [0, 1]."""
+
+
+def rebuild_in_float32(generator: keras.Model, model_config: ExportableConfig) -> keras.Model:
+    """Return a copy of `generator` that computes in float32, whatever it was trained in.
+
+    Args:
+      generator: built by `model_config.build_generator()` under any precision policy; its variables
+        are float32 under all of them.
+      model_config: the config that built it.
+
+    Raises:
+      ValueError: the model does not take three channels, or the weights do not fit what
+        `model_config` builds.
+    """
+    if model_config.channels != 3:
+        got = model_config.channels
+        raise ValueError(f"`channels` of an exported model must be 3. Got: {got}.")
+    policy = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("float32")
+    try:
+        rebuilt = model_config.build_generator()
+    finally:
+        keras.mixed_precision.set_global_policy(policy)
+    rebuilt.set_weights(generator.get_weights())
+    return rebuilt
+
+
+def _mirrored_indices(length: tf.Tensor, padded: tf.Tensor) -> tf.Tensor:
+    """Return 0 … length-1, length-1 … 0, 0 …: a mirrored edge of any width, from length 1 on."""
+    position = tf.math.floormod(tf.range(padded), 2 * length)
+    return tf.minimum(position, 2 * length - 1 - position)
+
+
+def pad_to_legal_size(images: tf.Tensor, size_multiple: int, minimum_size: int) -> tf.Tensor:
+    """Extend `[B, H, W, C]` at the bottom and the right, mirrored, to a size that the model takes.
+
+    `tf.pad` mirrors less than one image length, so a 1x1 image could not be padded with it.
+
+    Returns:
+      `[B, H', W', C]`, H' and W' the smallest multiples of `size_multiple` that are at least H and
+      W and at least `minimum_size`; `images` itself where every size is legal.
+    """
+    if size_multiple == 1 and minimum_size <= 1:
+        return images
+    for axis in (1, 2):
+        length = tf.shape(images)[axis]
+        wanted = tf.maximum(length, minimum_size)
+        padded = (wanted + size_multiple - 1) // size_multiple * size_multiple
+        images = tf.gather(images, _mirrored_indices(length, padded), axis=axis)
+    return images
+
+
+def make_restore(
+    generator: keras.Model, model_config: ExportableConfig
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return the one function that every artifact is traced from.
+
+    Returns:
+      A function uint8 `[B, H, W, 3]`, H and W at least 1, -> uint8 `[B, sH, sW, 3]`.
+    """
+
+    def restore(images: tf.Tensor) -> tf.Tensor:
+        height, width = tf.shape(images)[1], tf.shape(images)[2]
+        padded = pad_to_legal_size(images, model_config.size_multiple, model_config.minimum_size)
+        restored = tensors.to_uint8(generator(tensors.to_float(padded), training=False))
+        if padded is images:
+            return restored
+        return restored[:, : height * model_config.scale, : width * model_config.scale]
+
+    return restore
+
+
+def max_image_pixels(scale: int) -> int:
+    """Return the largest height times width that `restore_bytes` decodes."""
+    return MAX_RESTORED_PIXELS // scale**2
+
+
+class _Servable(tf.Module):
+    """What a SavedModel tracks: the two signatures, and the generator's weights in Keras' order.
+
+    The generator itself stays out of the object graph: Keras would trace every layer of it again.
+    """
+
+    def __init__(self, generator: keras.Model, model_config: ExportableConfig):
+        super().__init__()
+        self.weights = list(generator.weights)
+        restore = make_restore(generator, model_config)
+        max_pixels = max_image_pixels(model_config.scale)
+
+        def restore_one(image_bytes: tf.Tensor) -> tf.Tensor:
+            image = decoding.decode_image_bytes(image_bytes, max_pixels)
+            return tf.io.encode_png(restore(image[tf.newaxis])[0])
+
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "images")])
+        def serving_default(images: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"restored": restore(images)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+        def restore_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+            # One image after the other: each may have its own size, and one already uses all cores.
+            restored = tf.map_fn(
+                restore_one, image_bytes, fn_output_signature=tf.string, parallel_iterations=1
+            )
+            return {"restored_bytes": restored}
+
+        self.serving_default = serving_default
+        self.restore_bytes = restore_bytes
+
+
+def export_saved_model(
+    generator: keras.Model, model_config: ExportableConfig, folder: Path
+) -> None:
+    """Write `folder`/saved_model.pb and variables/, with the signatures below, not yet checked.
+
+    `serving_default`: images uint8 `[B, H, W, 3]` -> restored uint8 `[B, sH, sW, 3]`.
+    `restore_bytes`: image_bytes string `[B]`, PNG or JPEG, each of its own size -> restored_bytes
+    string `[B]`, PNG.
+
+    Args:
+      generator: computes in float32 (see `rebuild_in_float32`).
+      model_config: its scale, size_multiple and minimum_size become part of the graph.
+      folder: created where it does not exist.
+    """
+    servable = _Servable(generator, model_config)
+    signatures = {
+        "serving_default": servable.serving_default,
+        "restore_bytes": servable.restore_bytes,
+    }
+    tf.saved_model.save(servable, str(folder), signatures=signatures)
+
+
+def read_weights(folder: Path) -> list[np.ndarray]:
+    """Read the generator's weights back from a version folder, for `generator.set_weights`.
+
+    Args:
+      folder: a folder that `export_saved_model` wrote.
+
+    Returns:
+      float32 arrays in the order of `generator.weights`.
+
+    Raises:
+      ValueError: `folder` holds no such weights.
+    """
+    try:
+        reader = tf.train.load_checkpoint(str(Path(folder) / "variables" / "variables"))
+    except (tf.errors.OpError, ValueError) as error:
+        raise ValueError(
+            f"{folder} must be a version folder with variables/. Got: {error}"
+        ) from error
+    shapes = reader.get_variable_to_shape_map()
+    count = sum(name.startswith("weights/") for name in shapes)
+    names = [f"weights/{index}/.ATTRIBUTES/VARIABLE_VALUE" for index in range(count)]
+    if not names:
+        raise ValueError(f"{folder} must hold generator weights. Got a SavedModel of another kind.")
+    return [reader.get_tensor(name) for name in names]

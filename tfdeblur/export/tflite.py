@@ -1,0 +1,77 @@
+"""A trained generator as one TensorFlow Lite file: float16 weights, uint8 images, any size.
+
+The graph is traced with batch 1, which keeps the shape arithmetic of transposed convolutions short,
+and with height and width open. A file whose sizes were fixed at conversion can be resized, run, and
+answer with the size that was baked in; the gate therefore runs several sizes through one
+interpreter.
+"""
+
+import tempfile
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from tensorflow.lite.python import schema_py_generated as schema
+
+from tfdeblur.export.saved_model import ExportableConfig, make_restore
+
+FILE_NAME = "model_float16.tflite"
+
+
+def list_operators(content: bytes) -> tuple[list[str], list[str]]:
+    """Return the names of (builtin, other) operators of a TensorFlow Lite file, each sorted.
+
+    Others are custom and TensorFlow ("Flex") operators, which plain LiteRT cannot run.
+    """
+    model = schema.Model.GetRootAs(content, 0)
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
+    builtin, other = set(), set()
+    for index in range(model.OperatorCodesLength()):
+        operator = model.OperatorCodes(index)
+        # Codes below 127 are repeated in the old, one-byte field, and only there in old files.
+        code = max(operator.BuiltinCode(), operator.DeprecatedBuiltinCode())
+        if code == schema.BuiltinOperator.CUSTOM:
+            other.add(operator.CustomCode().decode())
+        else:
+            builtin.add(names[code])
+    return sorted(builtin), sorted(other)
+
+
+def convert(generator: keras.Model, model_config: ExportableConfig) -> bytes:
+    """Convert to TensorFlow Lite with the signature `serving_default(images) -> restored`.
+
+    Operators beyond LiteRT's own are let through here, so that the gate can name them all.
+
+    Args:
+      generator: computes in float32 (see `saved_model.rebuild_in_float32`).
+      model_config: its scale, size_multiple and minimum_size become part of the graph.
+
+    Returns:
+      The file: images uint8 `[1, H, W, 3]` -> restored uint8 `[1, sH, sW, 3]`.
+    """
+    restore = make_restore(generator, model_config)
+
+    @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3], tf.uint8, "images")])
+    def serving_default(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"restored": restore(images)}
+
+    module = tf.Module()
+    module.weights = list(generator.weights)
+    # Only by way of a SavedModel do inputs and outputs keep their names.
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures={"serving_default": serving_default})
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            folder, signature_keys=["serving_default"]
+        )
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.TFLITE_BUILTINS,
+            tf.lite.OpsSet.SELECT_TF_OPS,
+        ]
+        return converter.convert()
+
+
+def export_tflite(generator: keras.Model, model_config: ExportableConfig, path: Path) -> None:
+    """Write `convert`'s file to `path`, not yet checked."""
+    Path(path).write_bytes(convert(generator, model_config))
