@@ -1,0 +1,159 @@
+"""Training end to end on tiny data: logs, checkpoints, resuming, starting from other weights."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdeblur.training.experiment import load_trained
+from tfdeblur.training.train import train
+from tfdeblur_configs import scgan_text
+
+
+@pytest.fixture(autouse=True)
+def _float32_afterwards():
+    yield
+    keras.mixed_precision.set_global_policy("float32")
+
+
+def _config(steps=4, objective="full"):
+    config = scgan_text.get_config("quicktest")
+    config.model.width = 4
+    config.model.objective = objective
+    config.train.steps = steps
+    config.runtime.precision = "float32"
+    return config
+
+
+def _weights(workdir, which="latest"):
+    trained = load_trained(workdir, which)
+    networks = [trained.generator, *trained.discriminators.values()]
+    return [array for network in networks for array in network.get_weights()]
+
+
+def _tags(workdir, split):
+    tags = set()
+    for path in (workdir / "logs" / split).iterdir():
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            tags |= {(value.tag, event.step) for value in event.summary.value}
+    return tags
+
+
+def test_run_leaves_what_it_promises(tmp_path):
+    result = train(_config(), tmp_path)
+    assert result["step"] == 4
+    assert result["validation"]["count"] == 2
+    environment = json.loads((tmp_path / "environment.json").read_text())
+    assert environment["precision"] == "float32"
+    assert environment["packages"]["tensorflow"] == tf.__version__
+    train_tags = _tags(tmp_path, "train")
+    for tag in ("loss", "pixel", "feature_matching", "adversarial", "discriminator_loss"):
+        assert {(tag, 2), (tag, 4)} <= train_tags
+    validation_tags = _tags(tmp_path, "validation")
+    assert {("val_psnr", 4), ("val_ssim", 4), ("val_psnr_baseline", 4)} <= validation_tags
+    assert ("before_after_truth/0", 4) in validation_tags
+    assert load_trained(tmp_path, "best").scores["best_val_psnr"] == pytest.approx(
+        result["validation"]["restored"]["psnr"]
+    )
+
+
+def test_interrupted_run_equals_the_uninterrupted_one(tmp_path):
+    train(_config(steps=6), tmp_path / "whole")
+    train(_config(steps=3), tmp_path / "parts")
+    train(_config(steps=6), tmp_path / "parts")
+    whole, parts = _weights(tmp_path / "whole"), _weights(tmp_path / "parts")
+    for first, second in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "tfdeblur_tools.train",
+        "--config=scgan_text:quicktest",
+        f"--workdir={tmp_path}",
+        "--config.model.width=4",
+        "--config.runtime.precision=float32",
+    ]
+    run = subprocess.Popen(
+        [*command, "--config.train.steps=100000", "--config.train.validate_every=100000"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    latest = tmp_path / "checkpoints" / "latest"
+    try:
+        while not (latest / "checkpoint").exists():
+            assert run.poll() is None, "training ended before its first checkpoint"
+            time.sleep(0.2)
+    finally:
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    reached = load_trained(tmp_path, "latest").step
+    assert reached >= 2
+    config = _config(steps=reached + 2)
+    config.train.validate_every = 100000
+    assert train(config, tmp_path)["step"] == reached + 2
+    assert load_trained(tmp_path, "latest").step == reached + 2
+
+
+def test_another_experiment_in_the_folder_is_refused(tmp_path):
+    train(_config(steps=1), tmp_path)
+    other = _config(steps=2)
+    other.optimizer.learning_rate = 1.0
+    with pytest.raises(ValueError, match=r"optimizer.learning_rate: 0.0002 there, 1.0 now"):
+        train(other, tmp_path)
+
+
+def test_finished_run_trains_no_further(tmp_path):
+    train(_config(steps=2), tmp_path)
+    before = _weights(tmp_path)
+    assert train(_config(steps=2), tmp_path)["step"] == 2
+    for first, second in zip(before, _weights(tmp_path), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_start_from_another_run_takes_over_its_generator(tmp_path):
+    train(_config(steps=2, objective="pixel"), tmp_path / "pixel")
+    pixel = load_trained(tmp_path / "pixel").generator.get_weights()
+    config = _config(steps=1)
+    config.train.init_from = str(tmp_path / "pixel")
+    config.optimizer.learning_rate = 1e-12  # The first step moves no weight visibly.
+    train(config, tmp_path / "full")
+    full = load_trained(tmp_path / "full", "latest").generator
+    for variable, weights in zip(full.weights, pixel, strict=True):
+        if variable.trainable:
+            np.testing.assert_allclose(variable.numpy(), weights, atol=1e-9)
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path):
+    train(_config(steps=1, objective="pixel"), tmp_path / "narrow")
+    config = _config(steps=1, objective="pixel")
+    config.model.width = 8
+    config.train.init_from = str(tmp_path / "narrow")
+    with pytest.raises(ValueError, match="shape"):
+        train(config, tmp_path / "wide")
+
+
+def test_loss_that_is_not_finite_stops_the_run_and_names_the_term(tmp_path):
+    config = _config(steps=4, objective="pixel")
+    config.optimizer.learning_rate = 1e38
+    with pytest.raises(FloatingPointError, match="must be finite at step .*'pixel': nan"):
+        train(config, tmp_path)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_trains(tmp_path, precision):
+    config = _config(steps=2)
+    config.runtime.precision = precision
+    assert np.isfinite(train(config, tmp_path)["validation"]["restored"]["psnr"])
+    dtypes = {array.dtype for array in _weights(tmp_path)}
+    assert dtypes == {np.dtype("float32")}

@@ -1,0 +1,103 @@
+"""Checkpoints of a training run: the latest, to go on from, and the best, to export.
+
+A checkpoint holds every network and optimizer slot, the number of finished steps and the best
+score. TensorFlow writes its files under temporary names and renames them; the newest complete one
+counts.
+"""
+
+from pathlib import Path
+
+import tensorflow as tf
+from absl import logging
+
+from tfdeblur.models.base import RestorationModel
+
+KINDS = ("latest", "best")
+
+
+class Checkpoints:
+    """Saves and restores a compiled model under `folder`/latest and `folder`/best."""
+
+    def __init__(self, folder: Path, model: RestorationModel):
+        self.step = tf.Variable(0, dtype=tf.int64, name="step")
+        self.best_score = tf.Variable(-float("inf"), dtype=tf.float64, name="best_score")
+        checkpoint = tf.train.Checkpoint(
+            generator=model.generator,
+            discriminators=model.discriminators,
+            generator_optimizer=model.generator_optimizer,
+            discriminator_optimizers=model.discriminator_optimizers,
+            step=self.step,
+            best_score=self.best_score,
+        )
+        self._managers = {
+            kind: tf.train.CheckpointManager(
+                checkpoint, str(folder / kind), max_to_keep=keep, checkpoint_name="step"
+            )
+            for kind, keep in zip(KINDS, (2, 1), strict=True)
+        }
+
+    def restore(self) -> int:
+        """Restore the latest checkpoint, if there is one; return the number of finished steps."""
+        manager = self._managers["latest"]
+        if manager.latest_checkpoint:
+            manager.checkpoint.restore(manager.latest_checkpoint).assert_consumed()
+            logging.info("Going on from %s.", manager.latest_checkpoint)
+        return int(self.step)
+
+    def save(self, step: int) -> None:
+        """Save after `step` finished steps."""
+        self.step.assign(step)
+        self._managers["latest"].save(checkpoint_number=step)
+
+    def save_if_best(self, step: int, score: float) -> bool:
+        """Save as the best if `score` (higher is better) beats every earlier one."""
+        if score <= float(self.best_score):
+            return False
+        self.best_score.assign(score)
+        self.step.assign(step)
+        self._managers["best"].save(checkpoint_number=step)
+        return True
+
+
+def restore_networks(
+    folder: Path, which: str, model: RestorationModel, missing_ok: bool = False
+) -> tuple[int, float]:
+    """Restore a model's networks, without optimizers, from a run's checkpoints.
+
+    Args:
+      folder: the run's checkpoint folder.
+      which: `latest` or `best`.
+      model: built; need not be compiled.
+      missing_ok: whether discriminators that the run did not train may keep their weights; each is
+        logged.
+
+    Returns:
+      The finished steps and the best score (-inf before the first validation).
+
+    Raises:
+      ValueError: `which` is unknown.
+      FileNotFoundError: there is no such checkpoint.
+      AssertionError: the checkpoint lacks a network's weights.
+    """
+    if which not in KINDS:
+        raise ValueError(f"`which` must be one of {KINDS}. Got: {which!r}.")
+    path = tf.train.latest_checkpoint(str(folder / which))
+    if path is None:
+        raise FileNotFoundError(f"{folder / which} must hold a checkpoint. Got: none.")
+    saved = {name.split("/")[1] for name, _ in tf.train.list_variables(path) if "/" in name}
+    discriminators = {}
+    for name, discriminator in model.discriminators.items():
+        if name in saved or not missing_ok:
+            discriminators[name] = discriminator
+        else:
+            logging.warning("%s starts from random weights: %s has none.", name, path)
+    step = tf.Variable(0, dtype=tf.int64)
+    best_score = tf.Variable(0.0, dtype=tf.float64)
+    checkpoint = tf.train.Checkpoint(
+        generator=model.generator,
+        discriminators=discriminators,
+        step=step,
+        best_score=best_score,
+    )
+    checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
+    return int(step), float(best_score)

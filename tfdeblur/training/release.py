@@ -1,0 +1,118 @@
+"""Turn a finished run into a published version: checked artifacts and a model card with scores."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from tfdeblur.evaluation.evaluate import score_pairs, summarise
+from tfdeblur.evaluation.protocols import make_protocol
+from tfdeblur.export.check_images import CheckImages, draw_check_images, read_check_images
+from tfdeblur.export.gate import restore_in_memory
+from tfdeblur.export.model_card import ModelFacts, score_facts, training_facts, write_model_card
+from tfdeblur.export.publish import export_model
+from tfdeblur.export.saved_model import rebuild_in_float32
+from tfdeblur.export.training_files import DISCRIMINATORS, pack_discriminators
+from tfdeblur.training.experiment import CONFIG_FILE, Trained, load_trained
+from tfdeblur.training.train import ENVIRONMENT_FILE
+
+LICENCE = "Apache-2.0"
+DATA = (
+    "Pages of English text, rendered, blurred, made noisy and shrunk by "
+    "`tfdeblur.degradations.recipes`. Their texts and fonts are listed in "
+    "`tfdeblur/degradations/page_sources`, each with its source and licence; the recipe's values "
+    "are in training/config.json."
+)
+LIMITS = (
+    "It knows printed Latin text. Handwriting, other scripts and photographs are outside its data.",
+    "Blur beyond that of its training data stays; a faint grid may show in flat areas.",
+    "Where the input cannot be read it may write letters that were never there: it is no evidence.",
+)
+
+
+def release(
+    workdir: str | Path,
+    output: str | Path,
+    *,
+    which: str = "best",
+    images: str | Path | None = None,
+    notes: str = "",
+    hours: float | None = None,
+) -> Path:
+    """Export a run's generator, in float32, as the next version in `output`.
+
+    Args:
+      workdir: the run's folder.
+      output: the model's folder, whose name becomes the model's.
+      which: `best` or `latest` checkpoint.
+      images: folder of real images for the gate, in pairs or not; None: drawn pages of the test
+        split.
+      notes: markdown that ends the model card.
+      hours: time that the training took, for the model card.
+
+    Returns:
+      The new version folder.
+
+    Raises:
+      FileNotFoundError: `workdir` holds no such run.
+      tfdeblur.export.gate.GateError: an artifact is not what was trained.
+      ValueError: `images` are too few, of too few sizes or do not fit the model.
+    """
+    workdir, output = Path(workdir), Path(output)
+    trained = load_trained(workdir, which)
+    scale = trained.model_config.scale
+    checks = read_check_images(images, scale) if images else draw_check_images(scale)
+    config, environment = (
+        (workdir / name).read_bytes() for name in (CONFIG_FILE, ENVIRONMENT_FILE)
+    )
+    scores, protocol = _scores(trained, checks)
+    facts = ModelFacts(
+        name=output.resolve().name,
+        summary=_summary(scale),
+        scale=scale,
+        data=DATA,
+        training=training_facts(json.loads(config), json.loads(environment), trained.step, hours),
+        scores=scores,
+        score_protocol=protocol,
+        licence=LICENCE,
+        limits=LIMITS,
+        notes=notes,
+    )
+    return export_model(
+        trained.generator,
+        trained.model_config,
+        output,
+        check_images=checks.images,
+        check_targets=checks.targets,
+        training_files={
+            CONFIG_FILE: config,
+            DISCRIMINATORS: pack_discriminators(trained.discriminators),
+        },
+        card=write_model_card(facts),
+    )
+
+
+def _summary(scale: int) -> str:
+    task = "Deblurs" if scale == 1 else f"Deblurs and enlarges {scale} times"
+    return f"{task} pictures of printed text. Input and output are 8-bit RGB of any size."
+
+
+def _scores(trained: Trained, checks: CheckImages) -> tuple[dict[str, dict[str, float]], str]:
+    """Score the generator on the check images, and say how; without targets, say what is known."""
+    validation = ", ".join(f"{name} {value:.2f}" for name, value in trained.scores.items())
+    known = (
+        f"The run's own validation: {validation}." if validation else "The run was not validated."
+    )
+    if checks.targets is None:
+        return {}, known
+    scale = trained.model_config.scale
+    protocol = make_protocol("rgb", scale)
+    generator = rebuild_in_float32(trained.generator, trained.model_config)
+    restore = restore_in_memory(generator, trained.model_config)
+    names = map(str, np.arange(len(checks.images)))
+    pairs = list(zip(names, checks.images, checks.targets, strict=True))
+    summary = summarise(score_pairs(restore, pairs, scale, protocol), scale, protocol)
+    count = summary["count"]
+    return score_facts(
+        summary
+    ), f"{count} images of the export's check, {protocol.description}. {known}"

@@ -1,0 +1,75 @@
+"""What a run runs on: numeric precision, seeds, and a record of the environment."""
+
+import platform
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+from absl import logging
+
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+_RECORDED_PACKAGES = (
+    "tfdeblur",
+    "tensorflow",
+    "keras",
+    "tensorflow-datasets",
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+)
+
+
+@dataclass
+class RuntimeConfig:
+    """How to compute.
+
+    Attributes:
+      precision: `float32`, `mixed_bfloat16`, `mixed_float16`, or `auto`: mixed_float16 on GPUs of
+        compute capability 7 and more, mixed_bfloat16 on CPUs with AVX-512 BF16 or AMX, else
+        float32.
+    """
+
+    precision: str = "auto"
+
+    def validate(self) -> None:
+        """Raise ValueError for a field outside its range."""
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"`runtime.precision` must be one of {PRECISIONS}. Got: {self.precision!r}."
+            )
+
+
+def configure(runtime: RuntimeConfig, seed: int) -> dict[str, Any]:
+    """Set the precision policy and the seed of weight initialisation.
+
+    Returns:
+      The environment as JSON values: platform, devices, package versions, precision.
+    """
+    precision = hardware_precision() if runtime.precision == "auto" else runtime.precision
+    logging.info("Precision: %s (asked for: %s).", precision, runtime.precision)
+    keras.mixed_precision.set_global_policy(precision)
+    keras.utils.set_random_seed(seed)
+    return {
+        "precision": precision,
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "devices": [device.name for device in tf.config.list_physical_devices()],
+        "packages": {name: metadata.version(name) for name in _RECORDED_PACKAGES},
+    }
+
+
+def hardware_precision() -> str:
+    """Return the fastest precision that this machine's hardware computes natively."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        capability = details.get("compute_capability", (0, 0))
+        return "mixed_float16" if capability >= (7, 0) else "float32"
+    cpu_flags = Path("/proc/cpuinfo")
+    if cpu_flags.exists() and {"avx512_bf16", "amx_bf16"} & set(cpu_flags.read_text().split()):
+        return "mixed_bfloat16"
+    return "float32"

@@ -1,0 +1,195 @@
+"""Run or resume one experiment in a folder.
+
+The folder holds config.json, environment.json, checkpoints/ and logs/ (TensorBoard). Running the
+same experiment there again goes on from the latest checkpoint.
+"""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from tfdeblur.data.pairs import ImagePair
+from tfdeblur.data.pipeline import make_batches, make_validation
+from tfdeblur.evaluation.evaluate import make_baseline, score_pairs, summarise
+from tfdeblur.evaluation.protocols import make_protocol
+from tfdeblur.images import files
+from tfdeblur.images.tensors import to_float, to_uint8
+from tfdeblur.models.base import RestorationModel
+from tfdeblur.training import callbacks
+from tfdeblur.training.checkpoints import Checkpoints
+from tfdeblur.training.experiment import CONFIG_FILE, ExperimentConfig, load_config, save_config
+from tfdeblur.training.initialise import initialise
+from tfdeblur.training.runtime import configure
+
+ENVIRONMENT_FILE = "environment.json"
+PICTURES = 4  # Before/after pictures of each validation in TensorBoard.
+
+
+def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
+    """Train until `config.train.steps`, going on from the latest checkpoint if there is one.
+
+    Args:
+      config: the experiment. On resuming it must equal the saved one but for `train.steps`.
+      workdir: the run's folder; made if it is missing.
+
+    Returns:
+      `step`, `seconds` of this call, and the last validation's summary as `validation`.
+
+    Raises:
+      ValueError: a field is out of its range, or differs from the run that `workdir` holds.
+      FloatingPointError: a term of the objective is not finite.
+    """
+    config.validate()
+    workdir = Path(workdir)
+    workdir.mkdir(parents=True, exist_ok=True)
+    _claim(config, workdir)
+    environment = configure(config.runtime, config.seed)
+    files.write_json(workdir / ENVIRONMENT_FILE, environment)
+    model = build_model(config)
+    checkpoints = Checkpoints(workdir / "checkpoints", model)
+    step = checkpoints.restore()
+    if step == 0 and config.train.init_from:
+        initialise(model, config.train.init_from)
+    return _Run(config, workdir, model, checkpoints).go_on(step)
+
+
+def build_model(config: ExperimentConfig) -> RestorationModel:
+    """Build and compile the model of an experiment, with random weights."""
+    model = config.model.build()
+    build_optimizer = config.optimizer.build
+    model.compile(
+        build_optimizer(config.train.steps),
+        {name: build_optimizer(config.train.steps) for name in model.discriminators},
+    )
+    return model
+
+
+def make_restore(generator: tf.keras.Model):
+    """Return the generator as a function uint8 `[H, W, 3]` -> uint8 `[scale * H, scale * W, 3]`."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)])
+    def restore_batch(images):
+        return to_uint8(generator(to_float(images), training=False))
+
+    return lambda image: restore_batch(image[None]).numpy()[0]
+
+
+def _claim(config: ExperimentConfig, workdir: Path) -> None:
+    """Save the configuration, or check it against the run that is there already."""
+    path = workdir / CONFIG_FILE
+    if path.exists():
+        saved = load_config(path)
+        differing = _differing_fields(dataclasses.asdict(saved), dataclasses.asdict(config))
+        differing.pop("train.steps", None)
+        if differing:
+            listed = "; ".join(f"{k}: {a!r} there, {b!r} now" for k, (a, b) in differing.items())
+            raise ValueError(
+                f"`workdir` {workdir} holds another run and only `train.steps` may change in one. "
+                f"Got: {listed}."
+            )
+    save_config(config, path)
+
+
+def _differing_fields(first: dict, second: dict, prefix: str = "") -> dict[str, tuple]:
+    differing: dict[str, tuple] = {}
+    for key in sorted(first.keys() | second.keys()):
+        mine, theirs = first.get(key), second.get(key)
+        if isinstance(mine, dict) and isinstance(theirs, dict):
+            differing |= _differing_fields(mine, theirs, f"{prefix}{key}.")
+        elif mine != theirs:
+            differing[f"{prefix}{key}"] = (mine, theirs)
+    return differing
+
+
+class _Run:
+    """The segments of one run: `fit` between validations."""
+
+    def __init__(
+        self,
+        config: ExperimentConfig,
+        workdir: Path,
+        model: RestorationModel,
+        checkpoints: Checkpoints,
+    ):
+        self.config = config
+        self.model = model
+        self.checkpoints = checkpoints
+        self.scale = config.model.scale
+        self.writers = {
+            split: callbacks.summary_writer(workdir, split) for split in ("train", "validation")
+        }
+        self.pairs = make_validation(
+            config.data, "validation", config.train.validation_count, config.seed
+        )
+        self.restore = make_restore(model.generator)
+
+    def go_on(self, step: int) -> dict[str, Any]:
+        """Train from `step` to the end; see `train`."""
+        plan = self.config.train
+        started = time.perf_counter()
+        if step >= plan.steps:
+            logging.info("Nothing to train: %d of %d steps are done.", step, plan.steps)
+            return self._result(step, started, self.validate(step))
+        bar = callbacks.ProgressBar(step, plan.steps, plan.batch_size)
+        while step < plan.steps:
+            end = min(plan.steps, (step // plan.validate_every + 1) * plan.validate_every)
+            self._fit(step, end, bar)
+            step = end
+            summary = self.validate(step)
+            psnr = summary["restored"]["psnr"]
+            best = self.checkpoints.save_if_best(step, psnr)
+            self.checkpoints.save(step)
+            logging.info("Step %d: %.3f dB%s.", step, psnr, ", the best so far" if best else "")
+        bar.close()
+        return self._result(step, started, summary)
+
+    def _result(self, step: int, started: float, summary: dict[str, Any]) -> dict[str, Any]:
+        return {"step": step, "seconds": time.perf_counter() - started, "validation": summary}
+
+    def _fit(self, step: int, end: int, bar: callbacks.ProgressBar) -> None:
+        plan = self.config.train
+        batches = make_batches(
+            self.config.data,
+            split="train",
+            batch_size=plan.batch_size,
+            seed=self.config.seed,
+            start_step=step,
+            steps=end - step,
+        )
+        self.model.fit(
+            batches,
+            epochs=1,
+            steps_per_epoch=end - step,
+            verbose=0,
+            callbacks=[
+                callbacks.StopOnNonFinite(step),
+                bar,
+                callbacks.ScalarLog(self.writers["train"], step, plan.log_every),
+                callbacks.PeriodicCheckpoint(self.checkpoints, step, plan.checkpoint_every),
+            ],
+        )
+
+    def validate(self, step: int) -> dict[str, Any]:
+        """Restore whole validation pairs, write scalars and pictures, return the summary."""
+        protocol = make_protocol("rgb", self.scale)
+        scores = score_pairs(self.restore, self.pairs, self.scale, protocol)
+        summary = summarise(scores, self.scale, protocol)
+        with self.writers["validation"].as_default(step):
+            for system in ("baseline", "restored"):
+                for name in ("psnr", "ssim"):
+                    tag = f"val_{name}" if system == "restored" else f"val_{name}_{system}"
+                    tf.summary.scalar(tag, summary[system][name])
+            pictures = [self._before_after(pair) for pair in self.pairs[:PICTURES]]
+            for index, picture in enumerate(pictures):
+                tf.summary.image(f"before_after_truth/{index}", picture[None])
+        self.writers["validation"].flush()
+        return summary
+
+    def _before_after(self, pair: ImagePair) -> np.ndarray:
+        before = make_baseline(pair.degraded, self.scale)
+        return np.concatenate([before, self.restore(pair.degraded), pair.target], axis=1)
