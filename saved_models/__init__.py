@@ -1,0 +1,1 @@
+"""The shipped models, in TensorFlow Serving's folder layout."""

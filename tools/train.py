@@ -1,0 +1,70 @@
+"""Train a model, or go on with a run: tfdeblur train --config=NAME_OR_PATH --workdir=DIR
+
+  tfdeblur train --config=scgan_text --workdir=runs/text
+  tfdeblur train --config=scgan_text:quicktest --workdir=/tmp/quick
+  tfdeblur train --config=my_config.py --workdir=runs/mine --config.train.steps=5000
+
+--config takes an installed experiment's name or the path of a Python file with get_config();
+`:variant` behind it is passed to get_config. Any field can be set: --config.seed=1,
+--config.train.batch_size=8, --config.optimizer.learning_rate=1e-4, --config.model.objective=pixel,
+--config.runtime.precision=float32, --config.train.init_from=scgan_text (fine-tune a shipped model).
+
+The run's folder gets config.json, environment.json, checkpoints/ (latest and best) and logs/ for
+TensorBoard. Run the same command again to go on from the latest checkpoint, also after a crash.
+"""
+
+import sys
+from pathlib import Path
+
+from absl import app, flags
+from ml_collections import config_flags
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Define this program's flags."""
+    config_flags.DEFINE_config_file(
+        "config",
+        None,
+        "experiment: a name or a file, perhaps with :variant",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string("workdir", None, "the run's folder", flag_values=flag_values)
+    flags.mark_flags_as_required(["config", "workdir"], flag_values=flag_values)
+
+
+def resolve_config(argument: str) -> str:
+    """Turn `--config=NAME[:variant]` into the installed file's path; other arguments stay."""
+    name, separator, value = argument.partition("=")
+    if name.lstrip("-") != "config" or not separator:
+        return argument
+    config, colon, variant = value.partition(":")
+    if config.endswith(".py"):
+        return argument
+    import tfdeblur_configs
+
+    folder = Path(tfdeblur_configs.__file__).parent
+    path = folder / f"{config}.py"
+    if not path.exists():
+        known = sorted(file.stem for file in folder.glob("*.py") if file.stem != "__init__")
+        raise SystemExit(
+            f"`--config` must be the path of a .py file or one of {known}. Got: {config!r}."
+        )
+    return f"{name}={path}{colon}{variant}"
+
+
+def main(argv: list[str]) -> None:
+    """Train."""
+    from tfdeblur.training.train import train
+
+    result = train(flags.FLAGS.config, flags.FLAGS.workdir)
+    scores = result["validation"]
+    print(
+        f"Step {result['step']}: validation PSNR {scores['restored']['psnr']:.2f} dB "
+        f"(bicubic {scores['baseline']['psnr']:.2f}), SSIM {scores['restored']['ssim']:.4f} "
+        f"(bicubic {scores['baseline']['ssim']:.4f}), {scores['count']} images."
+    )
+
+
+if __name__ == "__main__":
+    define_flags(flags.FLAGS)
+    app.run(main, argv=[resolve_config(argument) for argument in sys.argv])
