@@ -11,9 +11,13 @@ Hardware:  0.5 s a step on two CPU cores with AVX-512 BF16.
 Quick test: `--config=scgan_text:quicktest` makes its own tiny data and trains in seconds.
 """
 
-from tfdeblur.data.pipeline import DataConfig
 from tfdeblur.models.scgan import SCGANConfig
-from tfdeblur.training.experiment import ExperimentConfig, OptimizerConfig, TrainConfig
+from tfdeblur.training.experiment import (
+    DataConfig,
+    ExperimentConfig,
+    OptimizerConfig,
+    TrainConfig,
+)
 
 
 def get_config(variant: str = "") -> ExperimentConfig:

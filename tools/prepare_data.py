@@ -88,13 +88,6 @@ def main(argv: list[str]) -> int:
             build(argv[2])
         else:
             raise ValueError(f"use `list` or `build NAME/CONFIG`. Got: {' '.join(argv[1:])!r}.")
-    except ModuleNotFoundError as error:
-        if error.name not in ("tensorflow", "tensorflow_datasets", "etils"):
-            raise
-        print(
-            "tfdeblur data needs the extra `train`: pip install 'tfdeblur[train]'", file=sys.stderr
-        )
-        return 1
     except (ValueError, OSError) as error:
         print(f"tfdeblur data: {error}", file=sys.stderr)
         return 1

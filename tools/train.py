@@ -14,6 +14,7 @@ TensorBoard. Run the same command again to go on from the latest checkpoint, als
 """
 
 import sys
+from importlib import resources
 from pathlib import Path
 
 from absl import app, flags
@@ -40,12 +41,11 @@ def resolve_config(argument: str) -> str:
     config, colon, variant = value.partition(":")
     if config.endswith(".py"):
         return argument
-    import tfdeblur_configs
-
-    folder = Path(tfdeblur_configs.__file__).parent
+    folder = resources.files("tfdeblur_configs")
     path = folder / f"{config}.py"
-    if not path.exists():
-        known = sorted(file.stem for file in folder.glob("*.py") if file.stem != "__init__")
+    if not path.is_file():
+        files = (Path(file.name) for file in folder.iterdir())
+        known = sorted(file.stem for file in files if file.suffix == ".py" and file.stem[0] != "_")
         raise SystemExit(
             f"`--config` must be the path of a .py file or one of {known}. Got: {config!r}."
         )

@@ -1,5 +1,6 @@
 import dataclasses
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -103,13 +104,14 @@ def test_number_of_threads_does_not_enter(monkeypatch):
 
 
 def test_slow_threads_do_not_change_the_order(monkeypatch):
-    """The first pair is held back until another thread has made the second one."""
+    """The first pair is held back until another thread has made the second, and a moment longer."""
     second_made = threading.Event()
     pair = recipes.TextRecipe.pair
 
     def wait_for_second(self, seed, index, split):
         if index == first_index:
             assert second_made.wait(timeout=60)
+            time.sleep(0.2)
         made = pair(self, seed, index, split)
         if index == second_index:
             second_made.set()

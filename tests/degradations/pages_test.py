@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import ImageFont
 
 from tfdeblur.degradations import page_sources, pages
 from tfdeblur.degradations.page_sources import SPLITS, families, source_hashes, texts
@@ -26,6 +27,15 @@ def test_splits_share_no_family_file_or_paragraph():
             assert one
             assert other
             assert not one & other
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_symbols_of_formulas_are_in_their_family(split):
+    for path in page_sources.symbol_family(split).files.values():
+        font = ImageFont.truetype(str(path), 40)
+        missing = bytes(font.getmask("\ufffe"))
+        for character in pages.GREEK + "".join(pages.OPERATORS):
+            assert bytes(font.getmask(character)) != missing, f"{path.name} lacks {character}"
 
 
 def test_every_source_file_is_listed_with_its_terms():

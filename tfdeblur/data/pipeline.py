@@ -138,9 +138,7 @@ def make_batches(
     batches = pairs.batch(batch_size, drop_remainder=True)
     if steps is not None:
         batches = batches.take(steps)
-    options = tf.data.Options()
-    options.deterministic = True
-    return batches.map(_to_batch).prefetch(2).with_options(options)
+    return batches.map(_to_batch).prefetch(2)
 
 
 def make_validation(data: DataConfig, split: str, count: int, seed: int) -> list[ImagePair]:

@@ -13,16 +13,16 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tfdeblur.degradations.page_sources import Family, families, texts
+from tfdeblur.degradations.page_sources import Family, families, symbol_family, texts
 
 SUPERSAMPLING = 2
 POINT_SIZES = (9.0, 26.0)
 DPI = (110.0, 150.0)
 ROTATION_MAX = 5.0  # Degrees.
 DOMAINS = ("print", "dark_mode")
-_SYMBOLS = "αβγδεθλμπρστφωΓΔΘΣΩ"
+GREEK = "αβγδεθλμπρστφωΓΔΘΣΩ"
 _VARIABLES = "abcdfghijknmpqstuvwxyzABCDEFGKLMNPQRSTVXY"
-_OPERATORS = ("=", "+", "−", "<", "≤", "≈", "×", "/")
+OPERATORS = ("=", "+", "−", "<", "≤", "≈", "×", "/")
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ def render_page(
     sheet = _Typesetter(
         rng,
         family,
+        symbol_family(split),
         pixels=points * dpi / 72 * SUPERSAMPLING,
         spacing=spacing,
         size=((height + 2 * margin) * SUPERSAMPLING, (width + 2 * margin) * SUPERSAMPLING),
@@ -137,9 +138,19 @@ def _font(path: str, pixels: int) -> ImageFont.FreeTypeFont:
 class _Typesetter:
     """Fills one sheet, column by column, block by block."""
 
-    def __init__(self, rng, family: Family, pixels: float, spacing: float, size, paragraphs):
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        family: Family,
+        symbols: Family,
+        pixels: float,
+        spacing: float,
+        size: tuple[int, int],
+        paragraphs: tuple[str, ...],
+    ):
         self.rng = rng
         self.family = family
+        self.symbols = symbols
         self.pixels = pixels
         self.leading = pixels * spacing
         self.height, self.width = size
@@ -178,8 +189,11 @@ class _Typesetter:
             self.draw.text((x, baseline), text, fill=255, font=font, anchor="ls")
         return end
 
-    def _face(self, style: str, factor: float = 1.0) -> ImageFont.FreeTypeFont:
-        return _font(str(self.family.file(style)), max(4, round(self.pixels * factor)))
+    def _face(
+        self, style: str, factor: float = 1.0, of: Family | None = None
+    ) -> ImageFont.FreeTypeFont:
+        family = of or self.family
+        return _font(str(family.file(style)), max(4, round(self.pixels * factor)))
 
     def _paragraph(self, left: float, right: float, baseline: float) -> float:
         words = self.paragraphs[self.next_paragraph % len(self.paragraphs)].split(" ")
@@ -262,7 +276,8 @@ class _Typesetter:
         for _ in range(int(self.rng.integers(2, 6))):
             fraction = self.rng.random() < 0.25
             x = self._fraction(x, baseline) if fraction else self._term(x, baseline, 1.0)
-            x = self._text(x, baseline, f" {_pick(self.rng, _OPERATORS)} ", self._face("regular"))
+            operator = f" {_pick(self.rng, OPERATORS)} "
+            x = self._text(x, baseline, operator, self._face("regular", of=self.symbols))
         self._term(x, baseline, 1.0)
         if self.rng.random() < 0.6:
             number = f"({self.rng.integers(1, 40)})"
@@ -271,8 +286,10 @@ class _Typesetter:
         return baseline + 1.6 * self.leading
 
     def _term(self, x: float, baseline: float, factor: float) -> float:
-        letter = _pick(self.rng, _SYMBOLS if self.rng.random() < 0.3 else _VARIABLES)
-        x = self._text(x, baseline, letter, self._face("italic", factor))
+        greek = self.rng.random() < 0.3
+        letter = _pick(self.rng, GREEK if greek else _VARIABLES)
+        face = self._face("italic", factor, of=self.symbols if greek else self.family)
+        x = self._text(x, baseline, letter, face)
         script = self._face("regular", 0.65 * factor)
         raise_by, lower_by = 0.38 * self.pixels * factor, 0.16 * self.pixels * factor
         end = x

@@ -8,6 +8,12 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 SPLITS = ("train", "validation", "test")
+# Greek letters and operators come from one family of each split: many families lack some.
+SYMBOL_FAMILIES = {
+    "train": "TeX Gyre Termes",
+    "validation": "GFS Didot",
+    "test": "Liberation Serif",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,11 @@ def families(split: str) -> tuple[Family, ...]:
     for entry in _entries("fonts", split):
         files.setdefault(entry["family"], {})[entry["style"]] = _verified(entry)
     return tuple(Family(name, styles) for name, styles in files.items())
+
+
+def symbol_family(split: str) -> Family:
+    """Return the family that formulas take Greek letters and operators from."""
+    return next(each for each in families(split) if each.name == SYMBOL_FAMILIES[split])
 
 
 @lru_cache
