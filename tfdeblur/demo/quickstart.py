@@ -26,8 +26,9 @@ from tfdeblur.training.train import make_restore, train
 
 MODEL = "scgan_text"
 DOMAIN = "dark_mode"
-PAGE_SIZE = 200  # Pixels; 50 px low-resolution, as the papers' test images.
-PAGES = 64
+COUNT = 64  # Pictures of each domain.
+PAGE_SIZE = 200  # Pixels; 50 px low-resolution, as SCGAN's test images.
+PATCH_SIZE = 128
 SEED = 20_171_022  # Of every picture here.
 _PROTOCOL = make_protocol("rgb", 4)
 
@@ -45,22 +46,22 @@ def run(output: Path, steps: int) -> dict[str, Any]:
       standard error; `page`: path of the report.
     """
     shipped = Restorer.load(MODEL).restore
-    printed = _draw("print")
+    printed = _draw("print", PAGE_SIZE)
     pages = score_pairs(shipped, printed, 4, _PROTOCOL)
-    print(_table(f"{MODEL} on {PAGES} held-out pages", {"bicubic": pages, MODEL: pages}))
+    print(_table(f"{MODEL} on {COUNT} held-out pages", {"bicubic": pages, MODEL: pages}))
 
     print(f"\nFine-tuning {MODEL} on `{DOMAIN}`, {steps} steps:")
     config = fine_tuning(steps)
     train(config, output / DOMAIN)
     tuned = make_restore(load_trained(output / DOMAIN, "latest").generator)
-    dark = _draw(DOMAIN)
+    dark = _draw(DOMAIN, PATCH_SIZE)
     before = score_pairs(shipped, dark, 4, _PROTOCOL)
     after = score_pairs(tuned, dark, 4, _PROTOCOL)
     gain = paired_gain(
         [image.psnr for image in before.images], [image.psnr for image in after.images]
     )
     systems = {"bicubic": before, f"{MODEL}, as shipped": before, f"{MODEL}, fine-tuned": after}
-    print(_table(f"`{DOMAIN}`: {PAGES} fixed patches that training never saw", systems))
+    print(_table(f"`{DOMAIN}`: {COUNT} fixed patches that training never saw", systems))
     print(
         f"Gain of the fine-tuning: {gain.mean:+.2f} dB, standard error {gain.standard_error:.2f}."
     )
@@ -93,9 +94,9 @@ def fine_tuning(steps: int) -> ExperimentConfig:
     )
 
 
-def _draw(domain: str) -> list[ImagePair]:
-    data = DataConfig(patch_size=PAGE_SIZE, patches_per_page=1, domain=domain)
-    return make_validation(data, "test", PAGES, SEED)
+def _draw(domain: str, size: int) -> list[ImagePair]:
+    data = DataConfig(patch_size=size, patches_per_page=1, domain=domain)
+    return make_validation(data, "test", COUNT, SEED)
 
 
 def _rows(systems: dict[str, Scores]) -> list[tuple[str, str, str]]:

@@ -1,0 +1,1 @@
+"""Questions about trained models, and the programs that answer them."""

@@ -1,0 +1,53 @@
+"""Compare how well Tesseract reads pages that several models restored.
+
+  python -m tfdeblur_tools.readability --model=scgan_text --data=pairs/
+  python -m tfdeblur_tools.readability --model=runs/pixel,runs/full --data=blurred_text/pages
+
+Prints the character error rate of the bicubic baseline and of each model (a name, an exported
+model or a run's folder) against what is read on the sharp pages. Needs the program `tesseract`.
+"""
+
+from pathlib import Path
+
+from absl import app, flags
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Define this program's flags."""
+    flags.DEFINE_list("model", ["scgan_text"], "models or runs", flag_values=flag_values)
+    flags.DEFINE_string("data", None, "as in `tfdeblur evaluate`", flag_values=flag_values)
+    flags.DEFINE_string("data_dir", None, "of prepared data", flag_values=flag_values)
+    flags.DEFINE_string("split", "test", "of prepared data", flag_values=flag_values)
+    flags.DEFINE_string("checkpoint", "best", "of a run", flag_values=flag_values)
+    flags.DEFINE_integer("limit", None, "first pairs only", flag_values=flag_values)
+    flags.mark_flag_as_required("data", flag_values=flag_values)
+
+
+def main(argv: list[str]) -> None:
+    """Read and print."""
+    del argv
+    from tfdeblur.data.pairs import PairFile, open_pairs
+    from tfdeblur.evaluation.evaluate import make_baseline
+    from tfdeblur.inference.restorer import Restorer
+    from tfdeblur.studies.readability import character_error_rates
+    from tfdeblur.training.experiment import load_trained
+    from tfdeblur.training.train import make_restore
+
+    values = flags.FLAGS
+    systems = {"bicubic": lambda image: make_baseline(image, 4)}
+    for model in values.model:
+        if Path(model, "checkpoints").is_dir():
+            systems[model] = make_restore(load_trained(model, values.checkpoint).generator)
+        else:
+            systems[model] = Restorer.load(model).restore
+    found = open_pairs(values.data, values.data_dir, values.split, values.limit)
+    pairs = (pair.load() if isinstance(pair, PairFile) else pair for pair in found)
+    rates, pages = character_error_rates(pairs, systems)
+    print(f"Character error rate on {pages} pages:")
+    for name, rate in rates.items():
+        print(f"  {name:40} {rate:.3f}")
+
+
+if __name__ == "__main__":
+    define_flags(flags.FLAGS)
+    app.run(main)
