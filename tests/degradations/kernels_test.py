@@ -24,23 +24,43 @@ def draw(seed, kind):
         return disc_psf(rng.uniform(0, kernels.DISC_RADIUS_MAX))
     if kind == "walk":
         return random_walk_psf(rng, int(rng.choice(kernels.WALK_SIZES)))
-    return kernels.text_psf(rng)[0]
+    if kind == "anisotropic":
+        return kernels.random_gaussian_psf(rng, isotropic=False)[0]
+    psf_of = {
+        "text": kernels.text_psf,
+        "trajectory": kernels.trajectory_psf,
+        "spline": kernels.spline_psf,
+        "gaussian": kernels.random_gaussian_psf,
+    }
+    return psf_of[kind](rng)[0]
 
 
-@pytest.mark.parametrize("kind", ["disc", "walk", "text"])
-def test_laws_of_every_kernel(kind):
-    """Non-negative, sum 1, odd square, at most 29 px, centroid within a pixel of the centre."""
+@pytest.mark.parametrize(
+    ("kind", "largest"),
+    [
+        ("disc", 9),
+        ("walk", 21),
+        ("text", 29),
+        ("trajectory", 27),
+        ("spline", 41),
+        ("gaussian", 33),
+        ("anisotropic", 33),
+    ],
+)
+def test_laws_of_every_kernel(kind, largest):
+    """Non-negative, sum 1, odd square of a largest side, centroid within a pixel of the centre."""
     for seed in range(100):
         psf = draw(seed, kind)
+        kernels.check_psf(psf)
         assert psf.dtype == np.float32
         assert psf.min() >= 0
         assert psf.sum(dtype=np.float64) == pytest.approx(1, abs=1e-6)
-        assert psf.shape[0] == psf.shape[1] <= 29
+        assert psf.shape[0] == psf.shape[1] <= largest
         assert psf.shape[0] % 2 == 1
         assert np.abs(centroid(psf)).max() < 1
 
 
-@pytest.mark.parametrize("kind", ["walk", "text"])
+@pytest.mark.parametrize("kind", ["walk", "text", "trajectory", "spline", "gaussian"])
 def test_draws_come_from_the_generator_alone(kind):
     np.random.seed(0)
     first = draw(3, kind)
@@ -105,6 +125,12 @@ def test_walk_stays_in_its_extent(size):
         assert max(np.ptp(used[0]), np.ptp(used[1])) <= 0.9 * (size - 2) + 2
 
 
+def test_splat_counts_points_by_their_weights():
+    """Two points at (0, 0) and (1, 0): each adds weight / 2."""
+    psf = splat(np.array([[0.0, 0.0], [1.0, 0.0]]), 3, np.array([1.0, 0.5]))
+    np.testing.assert_allclose(psf, 0.5 * delta(3, 0, 0) + 0.25 * delta(3, 0, 1), atol=1e-7)
+
+
 def test_walk_that_reaches_the_border_exactly():
     """This walk's furthest point, scaled to the border, rounds to just outside of it."""
     psf = random_walk_psf(np.random.default_rng(5166), 15)
@@ -143,10 +169,18 @@ def test_text_kernel_says_what_was_drawn():
         assert len(psf) == drawn["walk_size"] + margin
 
 
-def test_blur_keeps_a_constant():
-    image = np.full((40, 50, 3), 0.3, np.float32)
-    blurred = blur(image, draw(0, "text"))
-    np.testing.assert_allclose(blurred, 0.3, atol=1e-6)
+@pytest.mark.parametrize("kind", ["text", "trajectory", "spline", "gaussian", "anisotropic"])
+def test_blur_keeps_a_constant_and_the_mean(kind):
+    """The mean: of an image whose border is so wide that nothing but its constant is cut off."""
+    psf = draw(0, kind)
+    flat = np.full((60, 70, 3), 0.3, np.float32)
+    np.testing.assert_allclose(blur(flat, psf), 0.3, atol=1e-6)
+    image = flat.copy()
+    image[30, 35] = 1
+    side = len(psf)
+    inside = slice(side // 2, -(side // 2))
+    expected = image[inside, inside].mean(dtype=np.float64)
+    assert blur(image, psf).mean(dtype=np.float64) == pytest.approx(expected, abs=1e-6)
 
 
 def test_blur_with_a_delta_is_the_identity():
@@ -183,3 +217,36 @@ def test_blur_refuses_kernels_that_do_not_fit():
         blur(image, np.ones((3, 4), np.float32))
     with pytest.raises(ValueError, match=r"at least as large as \(9, 9\). Got: \(8, 20\)"):
         blur(image, np.ones((9, 9), np.float32))
+
+
+def test_centring_puts_the_centroid_into_the_middle():
+    """Weights 1, 3 at columns 0, 1: the centroid 0.75 rounds to 1; one more column on the right."""
+    expected = np.zeros((3, 3))
+    expected[1] = 0.25, 0.75, 0
+    np.testing.assert_array_equal(kernels.centre_psf(np.array([[1.0, 3.0]])), expected)
+    np.testing.assert_array_equal(kernels.centre_psf(np.array([[5]])), [[1]])
+    for weights in (
+        np.zeros((2, 2)),
+        -np.eye(2),
+        np.array([[np.nan]]),
+        np.ones(3),
+        np.ones((0, 1)),
+    ):
+        with pytest.raises(ValueError, match="`weights` must"):
+            kernels.centre_psf(weights)
+
+
+@pytest.mark.parametrize(
+    ("psf", "message"),
+    [
+        (np.ones((1, 1)), r"must be \[S, S\] float32. Got: \(1, 1\) float64"),
+        (np.full((2, 2), 0.25, np.float32), r"odd side. Got: \(2, 2\)"),
+        (np.full((1, 3), 1 / 3, np.float32), r"must be square .* Got: \(1, 3\)"),
+        (np.full((1, 1), np.nan, np.float32), "must be finite. Got: .*1 inf or NaN"),
+        (np.diag([1, -0.5, 0.5]).astype(np.float32), "must be non-negative. Got: -0.5"),
+        (np.full((1, 1), 0.9, np.float32), "must sum to 1. Got: 0.9"),
+    ],
+)
+def test_what_is_no_kernel_is_told(psf, message):
+    with pytest.raises(ValueError, match=message):
+        kernels.check_psf(psf)

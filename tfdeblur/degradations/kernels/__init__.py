@@ -1,0 +1,69 @@
+"""Point spread functions, as pure functions of a numpy Generator.
+
+Every `*_psf` function returns a float32 array of odd sides that is non-negative and sums to 1, with
+its centroid within one pixel of the centre. `*_psf(rng)` functions also return what they drew,
+numbers by name.
+
+| family | file | source |
+|---|---|---|
+| disc and random walk | text.py | Hradiš et al. 2015; SCGAN |
+| trajectory | trajectory.py | Boracchi and Foi 2012; Qi et al. |
+| spline | spline.py | Chakrabarti 2016; WRFN |
+| Gaussian | gaussian.py | the usual stand-in for an unknown lens |
+"""
+
+from tfdeblur.degradations.kernels.gaussian import (
+    GAUSSIAN_SIGMAS,
+    gaussian_psf,
+    random_gaussian_psf,
+)
+from tfdeblur.degradations.kernels.psf import blur, centre_psf, check_psf, combine_psfs, splat
+from tfdeblur.degradations.kernels.spline import (
+    SPLINE_EXTENTS,
+    SPLINE_PSF_SIZE,
+    cubic_spline,
+    spline_psf,
+)
+from tfdeblur.degradations.kernels.text import (
+    DISC_RADIUS_MAX,
+    TEXT_PSF_SIZE_MAX,
+    WALK_SIZES,
+    disc_psf,
+    random_walk_psf,
+    text_psf,
+)
+from tfdeblur.degradations.kernels.trajectory import (
+    ANXIETIES,
+    EXPOSURES,
+    TRAJECTORY_SIZES,
+    exposure_psfs,
+    trajectory,
+    trajectory_psf,
+)
+
+__all__ = [
+    "ANXIETIES",
+    "DISC_RADIUS_MAX",
+    "EXPOSURES",
+    "GAUSSIAN_SIGMAS",
+    "SPLINE_EXTENTS",
+    "SPLINE_PSF_SIZE",
+    "TEXT_PSF_SIZE_MAX",
+    "TRAJECTORY_SIZES",
+    "WALK_SIZES",
+    "blur",
+    "centre_psf",
+    "check_psf",
+    "combine_psfs",
+    "cubic_spline",
+    "disc_psf",
+    "exposure_psfs",
+    "gaussian_psf",
+    "random_gaussian_psf",
+    "random_walk_psf",
+    "spline_psf",
+    "splat",
+    "text_psf",
+    "trajectory",
+    "trajectory_psf",
+]

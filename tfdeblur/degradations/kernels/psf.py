@@ -1,0 +1,139 @@
+"""What every family of kernels is made with: splat, combine, centre, check and blur."""
+
+import cv2
+import numpy as np
+
+SUM_TOLERANCE = 1e-6  # Of a kernel's sum; float32 rounding of the weights stays far below.
+
+
+def splat(points: np.ndarray, size: int, weights: np.ndarray | None = None) -> np.ndarray:
+    """Distribute points bilinearly over a grid.
+
+    Args:
+      points: `[N, 2]` positions (x, y) in pixels relative to the centre of the grid; points that
+        fall outside are refused.
+      size: odd side of the grid in pixels.
+      weights: `[N]`, how much each point counts; by default 1.
+
+    Returns:
+      float32 `[size, size]`; every point adds weight / N, so that it sums to 1 by default.
+
+    Raises:
+      ValueError: `size` is even or a point lies outside.
+    """
+    if size % 2 == 0:
+        raise ValueError(f"`size` must be odd. Got: {size}.")
+    position = points + size // 2
+    if position.min() < 0 or position.max() > size - 1:
+        raise ValueError(f"`points` must lie within +-{size // 2} px. Got: {np.abs(points).max()}.")
+    corner = np.minimum(position.astype(np.int64), size - 2)
+    right, below = (position - corner).T
+    psf = np.zeros((size, size))
+    for dx, dy, weight in (
+        (0, 0, (1 - right) * (1 - below)),
+        (1, 0, right * (1 - below)),
+        (0, 1, (1 - right) * below),
+        (1, 1, right * below),
+    ):
+        share = weight if weights is None else weight * weights
+        np.add.at(psf, (corner[:, 1] + dy, corner[:, 0] + dx), share)
+    return (psf / len(points)).astype(np.float32)
+
+
+def combine_psfs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Convolve two kernels: the blur of one after the other, `[h1 + h2 - 1, w1 + w2 - 1]`."""
+    top, left = second.shape[0] - 1, second.shape[1] - 1
+    padded = np.pad(first, ((top, top), (left, left)))
+    combined = cv2.filter2D(padded, -1, second[::-1, ::-1], borderType=cv2.BORDER_CONSTANT)
+    rows = slice(top // 2, padded.shape[0] - top // 2)
+    columns = slice(left // 2, padded.shape[1] - left // 2)
+    combined = combined[rows, columns]
+    combined = np.maximum(combined, 0)
+    return (combined / combined.sum()).astype(np.float32)
+
+
+def centre_psf(weights: np.ndarray) -> np.ndarray:
+    """Pad a kernel with zeros so that its centroid is the middle pixel, and normalise it.
+
+    Args:
+      weights: `[h, w]`, non-negative, not all zero; sides of any parity.
+
+    Returns:
+      float32, square, of the smallest odd side that has the pixel nearest to the centroid in its
+      middle; sums to 1.
+
+    Raises:
+      ValueError: `weights` is not of that kind.
+    """
+    fits = weights.ndim == 2 and weights.size > 0 and np.isfinite(weights).all()
+    if not fits or weights.min() < 0:
+        raise ValueError(
+            f"`weights` must be [h, w], finite and non-negative. Got: {_summary(weights)}."
+        )
+    weights = weights.astype(np.float64)
+    total = weights.sum()
+    if total == 0:
+        raise ValueError("`weights` must not all be zero. Got: a sum of 0.")
+    middle = []
+    for axis, length in enumerate(weights.shape):
+        mean = float(weights.sum(axis=1 - axis) @ np.arange(length)) / total
+        middle.append(int(np.floor(round(mean, 9) + 0.5)))  # A tie must not hang on the last bit.
+    half = max(max(at, length - 1 - at) for at, length in zip(middle, weights.shape, strict=True))
+    psf = np.zeros((2 * half + 1, 2 * half + 1))
+    top, left = half - middle[0], half - middle[1]
+    psf[top : top + weights.shape[0], left : left + weights.shape[1]] = weights
+    return (psf / total).astype(np.float32)
+
+
+def check_psf(psf: np.ndarray) -> None:
+    """Make sure that an array is a kernel.
+
+    Raises:
+      ValueError: it is not float32, square with an odd side, finite and non-negative, or its sum
+        is not 1 to within 1e-6. The message is a predicate, to be put behind the kernel's name.
+    """
+    if psf.dtype != np.float32 or psf.ndim != 2:
+        raise ValueError(f"must be [S, S] float32. Got: {psf.shape} {psf.dtype}.")
+    if psf.shape[0] != psf.shape[1] or psf.shape[0] % 2 == 0:
+        raise ValueError(f"must be square with an odd side. Got: {psf.shape}.")
+    if not np.isfinite(psf).all():
+        raise ValueError(f"must be finite. Got: {_summary(psf)}.")
+    if psf.min() < 0:
+        raise ValueError(f"must be non-negative. Got: {psf.min():.3g} at least.")
+    total = float(psf.sum(dtype=np.float64))
+    if abs(total - 1) > SUM_TOLERANCE:
+        raise ValueError(f"must sum to 1. Got: {total:.6g}.")
+
+
+def _summary(array: np.ndarray) -> str:
+    """Say in a few words what an array of numbers holds."""
+    if array.size == 0:
+        return f"{array.shape}, empty"
+    strange = int(array.size - np.isfinite(array).sum())
+    values = f"{strange} inf or NaN" if strange else f"values from {array.min():.3g}"
+    return f"{array.shape}, {values}"
+
+
+def blur(image: np.ndarray, psf: np.ndarray) -> np.ndarray:
+    """Convolve an image with a kernel where the kernel fits ("valid").
+
+    Args:
+      image: float32 `[H, W]` or `[H, W, C]`.
+      psf: float32 `[h, w]` with odd sides.
+
+    Returns:
+      float32 `[H - h + 1, W - w + 1(, C)]`.
+
+    Raises:
+      ValueError: the kernel has an even side or is larger than the image.
+    """
+    height, width = psf.shape
+    if height % 2 == 0 or width % 2 == 0:
+        raise ValueError(f"`psf` must have odd sides. Got: {psf.shape}.")
+    if image.shape[0] < height or image.shape[1] < width:
+        raise ValueError(f"`image` must be at least as large as {psf.shape}. Got: {image.shape}.")
+    # filter2D correlates; convolution flips the kernel.
+    blurred = cv2.filter2D(image, cv2.CV_32F, psf[::-1, ::-1], borderType=cv2.BORDER_REPLICATE)
+    blurred = blurred.reshape(image.shape)  # filter2D drops a last axis of length 1.
+    top, left = height // 2, width // 2
+    return blurred[top : image.shape[0] - top, left : image.shape[1] - left]

@@ -1,0 +1,104 @@
+"""Spline kernels: motion along a smooth curve through six random points.
+
+After Chakrabarti, "A Neural Approach to Blind Motion Deblurring" (ECCV 2016), as its released code
+draws them; the source of WRFN's 10,000 kernels.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from tfdeblur.degradations.kernels.psf import centre_psf
+
+SPLINE_EXTENTS = (24, 16, 8)  # Pixels; the paper drew a third of its kernels in each.
+SPLINE_PSF_SIZE = 41  # Pixels.
+_POINTS = 6
+_SAMPLES = _POINTS * 5000
+
+
+def cubic_spline(values: np.ndarray, samples: int) -> np.ndarray:
+    """Interpolate equispaced values with the not-a-knot cubic spline.
+
+    The spline has two continuous derivatives, and its third derivative is continuous, too, at the
+    second and at the last but one value: a cubic polynomial is reproduced as it is.
+
+    Args:
+      values: `[N, ...]`, N >= 4, at the parameters 0, 1, ..., N - 1.
+      samples: at how many equispaced parameters from 0 to N - 1 to evaluate, at least 2.
+
+    Returns:
+      float64 `[samples, ...]`.
+
+    Raises:
+      ValueError: there are fewer than 4 values or 2 samples.
+    """
+    if len(values) < 4 or samples < 2:
+        raise ValueError(
+            "`values` must be at least 4 and `samples` at least 2. "
+            f"Got: {len(values)} and {samples}."
+        )
+    return np.tensordot(_basis(len(values), samples), values, axes=1)
+
+
+@lru_cache(maxsize=4)
+def _basis(count: int, samples: int) -> np.ndarray:
+    """Return `[samples, count]`: what each value adds to each sample."""
+    # The second derivatives m solve equations @ m = differences @ values.
+    equations, differences = np.zeros((count, count)), np.zeros((count, count))
+    for row in range(1, count - 1):
+        equations[row, row - 1 : row + 2] = 1, 4, 1
+        differences[row, row - 1 : row + 2] = 6, -12, 6
+    equations[0, :3] = equations[-1, -3:] = 1, -2, 1  # Not a knot.
+    curvature = np.linalg.solve(equations, differences)
+    parameter = np.linspace(0, count - 1, samples)
+    piece = np.minimum(parameter.astype(int), count - 2)
+    after = (parameter - piece)[:, None]
+    before = 1 - after
+    identity = np.eye(count)
+    basis = before * identity[piece] + after * identity[piece + 1]
+    basis += (before**3 - before) / 6 * curvature[piece]
+    basis += (after**3 - after) / 6 * curvature[piece + 1]
+    basis.setflags(write=False)  # Shared by all callers.
+    return basis
+
+
+def spline_psf(
+    rng: np.random.Generator, extent: int | None = None
+) -> tuple[np.ndarray, dict[str, float]]:
+    """Draw one kernel of Chakrabarti.
+
+    A not-a-knot cubic spline through six points, their coordinates uniform over 1..extent, sampled
+    30,000 times, clipped to 1..extent and rounded. Each pixel that is visited weighs
+    max(0, 1 + N(0, 1) / 2), however often the curve passes. The pixel nearest to the centroid
+    becomes the middle; what does not fit into 41 px then, or has no weight, is drawn again.
+
+    Args:
+      rng: source of every draw.
+      extent: side in pixels of the square that holds the curve, 1 to 41; by default one of
+        `SPLINE_EXTENTS`.
+
+    Returns:
+      The kernel, `[41, 41]`, and what was drawn (`extent`).
+
+    Raises:
+      ValueError: `extent` is outside its range.
+    """
+    if extent is None:
+        extent = int(rng.choice(SPLINE_EXTENTS))
+    if not 1 <= extent <= SPLINE_PSF_SIZE:
+        raise ValueError(f"`extent` must lie in 1..{SPLINE_PSF_SIZE}. Got: {extent}.")
+    while True:
+        points = rng.integers(1, extent + 1, (_POINTS, 2))
+        curve = np.clip(cubic_spline(points, _SAMPLES), 1, extent)
+        # The curve often meets .5 exactly: which way it goes must not hang on the last bit.
+        pixels = np.floor(np.round(curve, 9) + 0.5).astype(np.int64) - 1
+        visited = np.zeros((extent, extent), bool)
+        visited[pixels[:, 1], pixels[:, 0]] = True
+        weights = np.zeros((extent, extent))
+        weights[visited] = np.maximum(0, 1 + 0.5 * rng.standard_normal(int(visited.sum())))
+        if not weights.any():
+            continue
+        psf = centre_psf(weights)
+        if len(psf) <= SPLINE_PSF_SIZE:
+            break
+    return np.pad(psf, (SPLINE_PSF_SIZE - len(psf)) // 2), {"extent": float(extent)}

@@ -1,0 +1,141 @@
+"""Trajectory kernels: the path of a shaken camera, exposed for different times.
+
+After Boracchi and Foi, "Modeling the Performance of Image Restoration From Motion Blur" (IEEE TIP
+2012), as their released code draws them; Qi et al. take 800 of them with different exposure
+vectors.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfdeblur.degradations.kernels.psf import splat
+
+ANXIETIES = (0.01, 0.009, 0.008, 0.007, 0.005, 0.003)  # Those of DeblurGAN's port.
+EXPOSURES = (0.25, 0.5, 1.0)
+TRAJECTORY_SIZES = tuple(range(13, 29, 2))  # Pixels, odd; Qi et al.
+_LENGTH = 60.0  # Pixels; the default of the authors' code.
+_SAMPLES = 2000
+
+
+def trajectory(
+    rng: np.random.Generator, length: float, anxiety: float, samples: int = _SAMPLES
+) -> np.ndarray:
+    """Draw the path of a camera that is shaken, pulled back to its start, and jerked at times.
+
+    With the step s = length / (samples - 1) and v its velocity, complex:
+
+        v <- v + impulse + anxiety (g (N(0, 1) + i N(0, 1)) - c x_t) s;  v <- s v / |v|
+        x_(t+1) = x_t + v
+
+    so that its arc length is exactly `length`. c ~ U(0, 0.7), g ~ U(0, 10) and p ~ U(0, 0.2) are
+    drawn once; the impulse is 2 v exp(i (pi + U(-0.5, 0.5))) with probability p * anxiety, else 0.
+    v starts in a random direction with |v| = anxiety, or s where anxiety is 0: then the path is
+    straight.
+
+    Args:
+      rng: source of every draw.
+      length: arc length in pixels, > 0.
+      anxiety: how nervous the hand is, >= 0.
+      samples: how many positions, at least 2.
+
+    Returns:
+      float64 `[samples, 2]`, (x, y) in pixels, from (0, 0).
+
+    Raises:
+      ValueError: an argument is outside its range.
+    """
+    if not 0 < length < np.inf:
+        raise ValueError(f"`length` must be positive and finite. Got: {length}.")
+    if not 0 <= anxiety < np.inf:
+        raise ValueError(f"`anxiety` must be at least 0 and finite. Got: {anxiety}.")
+    if samples < 2:
+        raise ValueError(f"`samples` must be at least 2. Got: {samples}.")
+    pull = rng.uniform(0.0, 0.7)
+    tremor = rng.uniform(0.0, 10.0)
+    jerk_rate = rng.uniform(0.0, 0.2) * anxiety
+    angle = rng.uniform(0.0, 2 * np.pi)
+    # Python's complex numbers: numpy's scalars make this loop ten times as slow.
+    shakes = (tremor * rng.standard_normal((samples - 1, 2))).view(complex)[:, 0].tolist()
+    jerked = (rng.random(samples - 1) < jerk_rate).tolist()
+    turns = np.exp(1j * (np.pi + rng.uniform(-0.5, 0.5, samples - 1))).tolist()
+    step = length / (samples - 1)
+    strength = anxiety * step
+    velocity = complex(np.exp(1j * angle)) * (anxiety if anxiety > 0 else step)
+    position = 0j
+    path = [position]
+    for shake, jerk, turn in zip(shakes, jerked, turns, strict=True):
+        impulse = 2 * velocity * turn if jerk else 0j
+        velocity += impulse + strength * (shake - pull * position)
+        velocity *= step / abs(velocity)
+        position += velocity
+        path.append(position)
+    return np.array(path).view(float).reshape(samples, 2)
+
+
+def exposure_psfs(points: np.ndarray, size: int, exposures: Sequence[float]) -> np.ndarray:
+    """Expose one trajectory for several times: each PSF contains those of shorter times.
+
+    Args:
+      points: `[N, 2]` as `trajectory` returns them, shifted so that (0, 0) is the middle of the
+        kernel; see `splat` for those that fall outside.
+      size: odd side in pixels.
+      exposures: fractions T of the whole time, increasing, in (0, 1].
+
+    Returns:
+      float32 `[len(exposures), size, size]`. Number j holds the first T_j N positions, each with
+      the weight 1 / N, one that is cut by the end of the exposure with less: it sums to T_j. Divide
+      by that for a kernel.
+
+    Raises:
+      ValueError: `exposures` is not increasing within (0, 1], or as `splat`.
+    """
+    bounds = np.array([0.0, *exposures])
+    if len(bounds) < 2 or not (np.diff(bounds) > 0).all() or bounds[-1] > 1:
+        raise ValueError(f"`exposures` must increase within (0, 1]. Got: {tuple(exposures)}.")
+    shares = (_shares(exposure, len(points)) for exposure in bounds[1:])
+    return np.stack([splat(points, size, weights) for weights in shares])
+
+
+def _shares(exposure: float, count: int) -> np.ndarray:
+    """Return `[count]`: how much of each position is exposed, `exposure * count` in all."""
+    return np.clip(exposure * count - np.arange(count), 0, 1)
+
+
+def trajectory_psf(
+    rng: np.random.Generator, size: int | None = None
+) -> tuple[np.ndarray, dict[str, float]]:
+    """Draw one kernel of a given size.
+
+    A trajectory of 60 px with an anxiety from `ANXIETIES`, exposed for a fraction from `EXPOSURES`.
+    What is exposed is centred on its centroid and, where its bounding box is larger than size - 2,
+    shrunk to that.
+
+    Paper: kernels of 13 to 27 px "with different exposure vectors"; how they are fitted into that
+    size is not stated and is ours.
+
+    Args:
+      rng: source of every draw.
+      size: odd side in pixels, at least 3; by default one of `TRAJECTORY_SIZES`.
+
+    Returns:
+      The kernel `[size, size]` and what was drawn (`anxiety`, `exposure`, `size`).
+
+    Raises:
+      ValueError: `size` is even or too small.
+    """
+    if size is None:
+        size = int(rng.choice(TRAJECTORY_SIZES))
+    if size % 2 == 0 or size < 3:
+        raise ValueError(f"`size` must be odd and at least 3. Got: {size}.")
+    anxiety, exposure = float(rng.choice(ANXIETIES)), float(rng.choice(EXPOSURES))
+    points = trajectory(rng, _LENGTH, anxiety)
+    points = points[: int(np.ceil(exposure * len(points)))]
+    points -= points.mean(axis=0)
+    extent = float(np.ptp(points, axis=0).max())
+    points *= min(1.0, (size - 2) / extent)
+    # A lopsided path reaches further than half its extent from its mean; keep it on the grid.
+    half = size // 2
+    points *= min(1.0, half / float(np.abs(points).max()))
+    psf = splat(np.clip(points, -half, half), size)  # x * (half / x) may round to above half.
+    return psf, {"anxiety": anxiety, "exposure": exposure, "size": float(size)}
