@@ -111,10 +111,20 @@ def test_restore_without_tensorflow(tree, run, tmp_path, toy_network):
     assert np.abs(error).max() <= 1
 
 
+def test_pairs_are_checked_without_tensorflow(run, tmp_path):
+    page = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    write_image(tmp_path / "photos" / "lr" / "a.png", page[::4, ::4])
+    write_image(tmp_path / "photos" / "hr" / "a.png", page)
+    checked = run("tfdeblur", "data", "check", "photos", "--html=report.html")
+    assert checked.returncode == 0, checked.stderr
+    assert "1 pairs examined" in checked.stdout
+    assert (tmp_path / "report.html").exists()
+
+
 def test_verbs_that_need_more_say_so(run):
     assert run("python", "-c", "import tensorflow").returncode == 1
-    for verb in ("data", "train", "export"):
-        refused = run("tfdeblur", verb)
+    for verb, *arguments in (("data", "list"), ("train",), ("export",)):
+        refused = run("tfdeblur", verb, *arguments)
         assert refused.returncode == 1
         assert refused.stderr.startswith(f"tfdeblur {verb}: needs the extra `train` (")
         assert refused.stderr.count("\n") == 1

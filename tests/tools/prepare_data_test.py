@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -12,6 +13,10 @@ from absl import flags
 from tensorflow_datasets.core.utils import gcs_utils
 
 from tfdeblur.data import prepare
+from tfdeblur.degradations import kernel_bank
+from tfdeblur.degradations.kernel_bank import load_bank
+from tfdeblur.degradations.recipes import TextRecipe
+from tfdeblur.images.files import read_image, write_image
 from tfdeblur_tools import prepare_data
 
 
@@ -89,11 +94,115 @@ def test_unknown_names_list_those_there_are(run, tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [(), ("build",), ("make", "blurred_text/x4"), ("list", "x")])
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("build",), ("make", "blurred_text/x4"), ("list", "x"), ("kernels", "spline")],
+)
 def test_wrong_usage_says_what_is_right(run, arguments):
     code, _, err = run(*arguments)
     assert code == 1
-    assert f"use `list` or `build NAME/CONFIG`. Got: {' '.join(arguments)!r}." in err
+    assert err.startswith("tfdeblur data: use `list`, `build NAME/CONFIG`")
+    assert "`kernels`" in err and "`check PATH_OR_NAME`" in err
+    assert f"Got: {' '.join(arguments)!r}." in err
+
+
+def test_kernels_are_drawn_kept_extended_and_listed(run, tmp_path):
+    bank, sheet = tmp_path / "bank.npz", tmp_path / "sheet.png"
+    draw = ("kernels", "--family=spline", "--count=3", "--seed=7", f"--bank={bank}")
+    code, out, _ = run(*draw, f"--sheet={sheet}")
+    assert code == 0
+    assert out == f"Written: {bank}: 3 kernels\nDrawn: {sheet}: 3 of 3 kernels\n"
+    np.testing.assert_array_equal(read_image(sheet), kernel_bank.kernel_sheet(load_bank(bank)))
+
+    np.save(tmp_path / "mine.npy", np.eye(4))
+    code, out, _ = run("kernels", f"--bank={bank}", f"--add={tmp_path / 'mine.npy'}")
+    assert (code, out) == (0, f"Written: {bank}: 4 kernels\n")
+
+    code, out, _ = run("kernels", f"--bank={bank}")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == [
+        *(f"spline/7/{index}" for index in range(3)),
+        "mine.npy",
+    ]
+
+    code, _, err = run(*draw)
+    assert code == 1
+    assert err == f"tfdeblur data: {bank}: is there already; `overwrite` replaces it.\n"
+    assert run(*draw, "--overwrite")[0] == 0
+    assert len(load_bank(bank)) == 3
+
+
+def test_kernels_without_a_bank_are_listed(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run("kernels", "--family=gaussian", "--count=2")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["gaussian/0/0", "gaussian/0/1"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_kernels_names_what_is_wrong(run, tmp_path):
+    assert "`family` must be one of text, trajectory" in run("kernels", "--family=box")[2]
+    assert "needs a `family`" in run("kernels")[2]
+    code, _, err = run("kernels", f"--bank={tmp_path / 'none.npz'}")
+    assert code == 1
+    assert "none.npz" in err
+
+
+def _write_pairs(folder, count=2):
+    for index in range(count):
+        pair = TextRecipe(patch_size=64, patches_per_page=1).pair(0, index, "train")
+        write_image(folder / "lr" / f"{index}.png", pair.lr)
+        write_image(folder / "hr" / f"{index}.png", pair.hr)
+
+
+def test_check_says_what_is_wrong(run, tmp_path):
+    folder, page = tmp_path / "photos", tmp_path / "report.html"
+    _write_pairs(folder)
+    code, out, _ = run("check", folder)
+    assert code == 0
+    assert f"{folder}:" in out and "2 pairs examined" in out and "error" not in out
+
+    (folder / "hr" / "1.png").unlink()
+    code, out, _ = run("check", folder, f"--html={page}", "--limit=1", "--scale=4")
+    assert code == 1
+    assert "error    no_partner      lr/1.png" in out
+    assert "1 pairs examined" in out
+    assert "lr/1.png" in page.read_text("utf-8")
+
+    code, out, _ = run("check", folder, "--scale=2", "--patch_size=65")
+    assert code == 1
+    assert "The scale must be 2, as asked for. Got: 4 (16x16 px and 64x64 px)." in out
+    assert "at least 65 px" in out
+
+
+def test_check_takes_splits_and_prepared_data(run, tmp_path):
+    for split in ("train", "test"):
+        _write_pairs(tmp_path / "photos" / split)
+    code, out, _ = run("check", tmp_path / "photos")
+    assert code == 1 and "No target may be in two splits." in out
+    code, out, _ = run("check", tmp_path / "photos", "--split=test")
+    assert code == 0 and "2 pairs examined" in out
+
+    run("build", "blurred_text/x4", f"--data_dir={tmp_path}", "--count=2")
+    check = ("check", "blurred_text/x4_count2", f"--data_dir={tmp_path}")
+    code, out, _ = run(*check, "--split=train,test")
+    assert code == 0 and "4 pairs examined" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "use `check PATH_OR_NAME`. Got: ''."),
+        (("a", "b"), "use `check PATH_OR_NAME`. Got: 'a b'."),
+        (("nothing",), "`nothing` is neither a folder nor prepared in"),
+        ((".",), "`.` must hold either lr/ and hr/ or blurry/ and sharp/. Got: an empty folder."),
+    ],
+)
+def test_check_of_nothing_is_wrong_usage(run, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run("check", *arguments, "--data_dir=.")
+    assert (code, out) == (2, "")
+    assert err.startswith("tfdeblur data: ") and message in err
 
 
 def test_killed_build_leaves_nothing_finished_and_can_be_repeated(run, tmp_path):

@@ -97,9 +97,9 @@ def read_pair_folder(directory: str | Path) -> list[PairFile]:
         that cannot be read, two files share a name, or there is no pair. All such files are listed.
     """
     directory = Path(directory)
-    sides = [directory / name for name in _find_layout(directory)]
-    problems: list[str] = []
-    degraded, target = (_index_images(side, problems) for side in sides)
+    sides = [directory / name for name in find_layout(directory)]
+    (degraded, strays), (target, more) = (index_images(side) for side in sides)
+    problems = [f"{path}: {reason}" for path, reason in strays + more]
     for own, other, missing_in in ((degraded, target, sides[1]), (target, degraded, sides[0])):
         problems += [f"{own[key]}: no partner in {missing_in}" for key in own if key not in other]
     if problems:
@@ -112,7 +112,12 @@ def read_pair_folder(directory: str | Path) -> list[PairFile]:
     return [PairFile(key, degraded[key], target[key]) for key in sorted(degraded)]
 
 
-def _find_layout(directory: Path) -> tuple[str, str]:
+def find_layout(directory: Path) -> tuple[str, str]:
+    """Return the names of the two folders of pairs in a folder, one of `LAYOUTS`.
+
+    Raises:
+      PairError: not exactly one of the layouts is there.
+    """
     if not directory.is_dir():
         raise PairError(f"`{directory}` is not a folder.")
     found = [names for names in LAYOUTS if any((directory / name).is_dir() for name in names)]
@@ -128,20 +133,21 @@ def _find_layout(directory: Path) -> tuple[str, str]:
     return degraded, target
 
 
-def _index_images(folder: Path, problems: list[str]) -> dict[str, Path]:
-    """Map id to file; append a line to `problems` for each file that cannot be half of a pair."""
+def index_images(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, str]]]:
+    """Return id -> file, and (file, reason) of each file that cannot be half of a pair."""
     found: dict[str, Path] = {}
+    strays: list[tuple[Path, str]] = []
     for path in sorted(folder.rglob("*")):
         if path.is_dir() or path.name.startswith("."):
             continue
         key = path.relative_to(folder).with_suffix("").as_posix()
         if path.suffix.lower() not in IMAGE_SUFFIXES:
-            problems.append(f"{path}: suffix is none of {', '.join(IMAGE_SUFFIXES)}")
+            strays.append((path, f"suffix is none of {', '.join(IMAGE_SUFFIXES)}"))
         elif key in found:
-            problems.append(f"{path}: same name as {found[key]}")
+            strays.append((path, f"same name as {found[key]}"))
         else:
             found[key] = path
-    return found
+    return found, strays
 
 
 class PreparedPairs:
@@ -182,6 +188,33 @@ def read_prepared(
       PairError: TensorFlow Datasets is not installed, nothing is prepared under that name, the
         split is unknown, or the features are others.
     """
+    tfds, builder = _open_builder(name, data_dir)
+    features = _find_features(name, builder.info.features)
+    try:
+        count = builder.info.splits[split].num_examples
+    except (KeyError, ValueError) as error:
+        known = ", ".join(sorted(builder.info.splits))
+        raise PairError(f"`{name}` has the splits {known}. Got: {split!r}.") from error
+    if count == 0:
+        raise PairError(f"`{name}` has no example in split {split!r}.")
+    in_file_order = tfds.ReadConfig(interleave_cycle_length=1)
+    dataset = builder.as_dataset(split=split, shuffle_files=False, read_config=in_file_order)
+    return PreparedPairs(dataset, count, features)
+
+
+def prepared_splits(name: str, data_dir: str | Path | None = None) -> list[str]:
+    """Return the splits of prepared data that hold examples, sorted.
+
+    Raises:
+      PairError: TensorFlow Datasets is not installed, or nothing is prepared under that name.
+    """
+    _, builder = _open_builder(name, data_dir)
+    splits = builder.info.splits
+    return sorted(split for split in splits if splits[split].num_examples)
+
+
+def _open_builder(name: str, data_dir: str | Path | None):
+    """Return the module tensorflow_datasets and the builder of what it has prepared."""
     try:
         import tensorflow_datasets as tfds
     except ImportError as error:
@@ -195,17 +228,7 @@ def read_prepared(
         raise PairError(_not_prepared(name, data_dir)) from error
     if not builder.is_prepared():
         raise PairError(_not_prepared(name, data_dir))
-    features = _find_features(name, builder.info.features)
-    try:
-        count = builder.info.splits[split].num_examples
-    except (KeyError, ValueError) as error:
-        known = ", ".join(sorted(builder.info.splits))
-        raise PairError(f"`{name}` has the splits {known}. Got: {split!r}.") from error
-    if count == 0:
-        raise PairError(f"`{name}` has no example in split {split!r}.")
-    in_file_order = tfds.ReadConfig(interleave_cycle_length=1)
-    dataset = builder.as_dataset(split=split, shuffle_files=False, read_config=in_file_order)
-    return PreparedPairs(dataset, count, features)
+    return tfds, builder
 
 
 def _not_prepared(name: str, data_dir: str | Path | None) -> str:
