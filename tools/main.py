@@ -43,7 +43,7 @@ _TRAIN = ("tensorflow", "tensorflow_datasets", "ml_collections")
 VERBS = {
     "restore": Verb("restore", "Restore photographs: files and folders in, sharp ones out."),
     "models": Verb("models", "List the models that come with tfdeblur, or show one's card."),
-    "data": Verb("prepare_data", "Make a data set for training and evaluation.", _TRAIN),
+    "data": Verb("prepare_data", "Make, or check, a data set for training and evaluation."),
     "train": Verb("train", "Train a model, or go on with a run.", _TRAIN),
     "evaluate": Verb("evaluate", "Score a model beside the trivial baseline."),
     "export": Verb("export", "Write a trained model as SavedModel and TFLite.", _TRAIN),
@@ -73,7 +73,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tfdeblur: unknown verb {name!r}; one of {', '.join(VERBS)}.", file=sys.stderr)
         return USAGE
     try:
-        return _run(name, rest)
+        status = _run(name, rest)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read the output, such as `head`, has left: nothing must be flushed into it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("tfdeblur"):
             raise
@@ -108,19 +114,33 @@ def _run(name: str, arguments: list[str]) -> int:
     with _flags_of(tool, command):
         try:
             positional = flags.FLAGS(command)
-        except (flags.Error, KeyError) as error:  # KeyError: --config.x.y has no such field
-            print(f"tfdeblur {name}: {error.args[0]}", file=sys.stderr)
+        # The last three are a config file's: no such field, no get_config(), no such file.
+        except (flags.Error, KeyError, AttributeError, OSError) as error:
+            print(f"tfdeblur {name}: {_without_traceback(error)}", file=sys.stderr)
             print(f"See tfdeblur {name} --help.", file=sys.stderr)
             return USAGE
         _start_logging()
         try:
             return tool.main(positional) or OK
+        except BrokenPipeError:
+            raise
         except (ValueError, OSError) as error:
             logging.debug("Where it happened:", exc_info=True)
             ours = type(error).__module__.startswith("tfdeblur")
             hint = "" if ours or flags.FLAGS.verbosity > 0 else " (--verbosity=1 shows where)"
             print(f"tfdeblur {name}: {error}{hint}", file=sys.stderr)
             return FAILED
+
+
+def _without_traceback(error: Exception) -> str:
+    """Return the message of an error in the flags; of a config file's own error, what and where."""
+    message = str(error) if isinstance(error, OSError) else str(error.args[0])
+    flag, cut, rest = message.partition("Error whilst parsing config file:")
+    if not cut:
+        return message
+    lines = [line.strip() for line in rest.splitlines() if line.strip()]
+    places = [line for line in lines if line.startswith('File "')]
+    return f"{flag}{lines[-1]} ({places[-1]})" if places else f"{flag}{lines[-1]}"
 
 
 def _needs_extra(name: str, module: str | None) -> int:

@@ -42,8 +42,11 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(argv: list[str]) -> int:
     """Restore; return 1 if any input failed."""
     values, inputs = flags.FLAGS, argv[1:]
-    if not inputs:
+    if not inputs or not all(inputs):
         print("tfdeblur restore: name at least one file or folder.", file=sys.stderr)
+        return 2
+    if not values.output:
+        print("tfdeblur restore: --output must name a folder. Got: nothing.", file=sys.stderr)
         return 2
     from tfdeblur.inference.batch import restore_files
     from tfdeblur.inference.restorer import Restorer

@@ -36,10 +36,14 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def resolve_config(argument: str) -> str:
     """Turn `--config=NAME[:variant]` into the installed file's path; other arguments stay."""
     name, separator, value = argument.partition("=")
+    if argument in ("-config", "--config"):
+        raise SystemExit("`--config` needs its value behind an equals sign: --config=NAME_OR_PATH.")
     if name.lstrip("-") != "config" or not separator:
         return argument
     config, colon, variant = value.partition(":")
     if config.endswith(".py"):
+        if not Path(config).is_file():
+            raise SystemExit(f"`--config`: there is no such file. Got: {config!r}.")
         return argument
     folder = resources.files("tfdeblur_configs")
     path = folder / f"{config}.py"

@@ -137,6 +137,16 @@ def test_report_files(files, tmp_path):
     assert set(written["failed"]) == {"page_2", "page_5"}
 
 
+def test_output_that_cannot_be_made_fails_before_anything_is_scored(tmp_path):
+    (tmp_path / "report").write_text("a file where the folder should be")
+
+    def restore(image):
+        raise AssertionError("scored")
+
+    with pytest.raises(FileExistsError):
+        evaluate(restore, [_flat_pair("a", 80)], 4, output=tmp_path / "report")
+
+
 def test_table_has_a_line_per_image(files, tmp_path):
     summary = evaluate(_enlarge, files, 4, output=tmp_path / "report")
     with (tmp_path / "report" / "per_image.csv").open(newline="") as file:

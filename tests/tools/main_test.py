@@ -1,6 +1,7 @@
 """The console command: verbs, help without TensorFlow, exit codes, several tools in a process."""
 
 import importlib
+import os
 import subprocess
 import sys
 from types import ModuleType
@@ -146,6 +147,41 @@ def test_bugs_show_their_traceback(tool):
         main(["toy"])
 
 
+def test_reader_that_leaves_is_no_error():
+    """As with `tfdeblur models | head`."""
+    code = "import sys; from tfdeblur_tools.main import main; sys.exit(main(['restore', '--help']))"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("def get_config(variant=''):\n    raise ValueError(f'no {variant}')\n", "no such"),
+        ("x = 1\n", "no attribute 'get_config'"),
+    ],
+)
+def test_errors_of_a_config_file_are_one_line(content, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "config_config", raising=False)  # What ml_collections left.
+    path = tmp_path / "mine.py"
+    path.write_text(content)
+    assert main(["train", f"--config={path}:such", f"--workdir={tmp_path}/run"]) == 2
+    error = capsys.readouterr().err
+    assert message in error and "Traceback" not in error
+    assert len(error.splitlines()) == 2  # The second names --help.
+
+
+@pytest.mark.parametrize("arguments", [["--config", "scgan_text"], ["--config=nosuch.py"]])
+def test_config_that_cannot_be_found_is_one_line(arguments):
+    with pytest.raises(SystemExit, match="^`--config`"):
+        main(["train", *arguments, "--workdir=run"])
+
+
 def test_interrupt(tool, capsys):
     def interrupt(argv):
         raise KeyboardInterrupt
@@ -155,7 +191,7 @@ def test_interrupt(tool, capsys):
     assert capsys.readouterr().err == "tfdeblur toy: interrupted\n"
 
 
-@pytest.mark.parametrize("verb", ["data", "train", "export"])
+@pytest.mark.parametrize("verb", ["train", "export"])
 def test_missing_extra_is_named(verb, monkeypatch, capsys):
     real = dispatcher.find_spec
     monkeypatch.setattr(

@@ -144,6 +144,15 @@ def test_usage_errors(restore, toy_model, capsys):
     assert "torch" in capsys.readouterr().err
 
 
+def test_empty_names_are_no_folders(restore, toy_model, capsys):
+    """An unset shell variable must not turn into the working directory."""
+    assert restore("") == 2
+    assert "name at least one file or folder" in capsys.readouterr().err
+    assert main(["restore", "a.png", "--output=", f"--model={toy_model}"]) == 2
+    assert "--output must name a folder" in capsys.readouterr().err
+    assert os.listdir() == []
+
+
 def test_unknown_model(tmp_path, capsys):
     assert main(["restore", "a.png", f"--output={tmp_path}", "--model=nosuch"]) == 1
     error = capsys.readouterr().err

@@ -113,6 +113,14 @@ def test_another_experiment_in_the_folder_is_refused(tmp_path):
         train(other, tmp_path)
 
 
+def test_start_that_failed_does_not_claim_the_folder(tmp_path):
+    mistyped = _config(steps=1)
+    mistyped.train.init_from = "no_such_model"
+    with pytest.raises(ValueError, match="no_such_model"):
+        train(mistyped, tmp_path)
+    assert train(_config(steps=1), tmp_path)["step"] == 1
+
+
 def test_finished_run_trains_no_further(tmp_path):
     train(_config(steps=2), tmp_path)
     before = _weights(tmp_path)

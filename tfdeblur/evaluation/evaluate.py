@@ -242,13 +242,14 @@ def evaluate(
     """
     if isinstance(protocol, str):
         protocol = make_protocol(protocol, scale)
-    if output is not None and not isinstance(pairs, Sized):
-        pairs = list(pairs)
+    if output is not None:
+        Path(output).mkdir(parents=True, exist_ok=True)  # Fails now, not after hours of scoring.
+        if not isinstance(pairs, Sized):
+            pairs = list(pairs)
     scores = score_pairs(restore, pairs, scale, protocol)
     summary = {**(context or {}), **summarise(scores, scale, protocol)}
     if output is not None:
         folder = Path(output)
-        folder.mkdir(parents=True, exist_ok=True)
         files.write_text(folder / "per_image.csv", format_table(scores.images))
         files.write_image(folder / "grid.png", draw_grid(restore, pairs, scores, scale))
         files.write_json(folder / "summary.json", summary)

@@ -47,6 +47,10 @@ class ModelConfig(Protocol):
     def minimum_batch_size(self) -> int:
         """Smallest batch that the objective is defined on."""
 
+    @property
+    def target_size(self) -> int | None:
+        """Side of the targets that the objective is defined on; None: any."""
+
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
 

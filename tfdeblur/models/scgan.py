@@ -91,6 +91,11 @@ class SCGANConfig:
         """Smallest batch: the triplet of the full objective needs another real image."""
         return 2 if self.objective == "full" else 1
 
+    @property
+    def target_size(self) -> int | None:
+        """Side of the targets: the discriminator takes one size; without it any will do."""
+        return None if self.objective == "pixel" else self.discriminator_size
+
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
         if self.objective not in OBJECTIVES:

@@ -41,10 +41,16 @@ class OptimizerConfig:
 
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
-        if self.learning_rate <= 0:
+        if not 0 < self.learning_rate < float("inf"):
             raise ValueError(
-                f"`optimizer.learning_rate` must be positive. Got: {self.learning_rate}."
+                f"`optimizer.learning_rate` must be positive and finite. Got: {self.learning_rate}."
             )
+        for name in ("beta_1", "beta_2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"`optimizer.{name}` must be at least 0 and below 1. "
+                    f"Got: {getattr(self, name)}."
+                )
         if self.schedule not in SCHEDULES:
             raise ValueError(
                 f"`optimizer.schedule` must be one of {SCHEDULES}. Got: {self.schedule!r}."
@@ -127,6 +133,13 @@ class ExperimentConfig:
             raise ValueError(
                 f"`train.batch_size` must be at least {least} for this objective. "
                 f"Got: {self.train.batch_size}."
+            )
+        field = "patch_size" if self.data.source == "recipe" else "crop_size"
+        side, wanted = getattr(self.data, field), self.model.target_size
+        if wanted is not None and side not in (0, wanted):  # 0: whole prepared images.
+            raise ValueError(
+                f"`data.{field}` must be {wanted}, the size that this model's discriminator takes. "
+                f"Got: {side}."
             )
 
 

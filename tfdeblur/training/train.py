@@ -80,9 +80,12 @@ def make_restore(generator: tf.keras.Model):
 
 
 def _claim(config: ExperimentConfig, workdir: Path) -> None:
-    """Save the configuration, or check it against the run that is there already."""
+    """Save the configuration, or check it against the run that is there already.
+
+    A start that failed before its first checkpoint is no run: its configuration is replaced.
+    """
     path = workdir / CONFIG_FILE
-    if path.exists():
+    if path.exists() and any((workdir / "checkpoints").glob("*/*.index")):
         saved = load_config(path)
         differing = _differing_fields(dataclasses.asdict(saved), dataclasses.asdict(config))
         differing.pop("train.steps", None)
