@@ -119,6 +119,11 @@ def _run(name: str, arguments: list[str]) -> int:
             print(f"tfdeblur {name}: {_without_traceback(error)}", file=sys.stderr)
             print(f"See tfdeblur {name} --help.", file=sys.stderr)
             return USAGE
+        empty = [flag for flag in flags.FLAGS if flags.FLAGS[flag].value == ""]
+        empty = [flag for flag in empty if flags.FLAGS[flag].default is None]
+        if empty:
+            print(f"tfdeblur {name}: --{empty[0]} must not be empty.", file=sys.stderr)
+            return USAGE
         _start_logging()
         try:
             return tool.main(positional) or OK

@@ -18,7 +18,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_string("data", None, "as in `tfdeblur evaluate`", flag_values=flag_values)
     flags.DEFINE_string("data_dir", None, "of prepared data", flag_values=flag_values)
     flags.DEFINE_string("split", "test", "of prepared data", flag_values=flag_values)
-    flags.DEFINE_string("checkpoint", "best", "of a run", flag_values=flag_values)
+    flags.DEFINE_enum("checkpoint", "best", ["best", "latest"], "of a run", flag_values=flag_values)
     flags.DEFINE_integer("limit", None, "first pairs only", flag_values=flag_values)
     flags.mark_flag_as_required("data", flag_values=flag_values)
 

@@ -45,9 +45,6 @@ def main(argv: list[str]) -> int:
     if not inputs or not all(inputs):
         print("tfdeblur restore: name at least one file or folder.", file=sys.stderr)
         return 2
-    if not values.output:
-        print("tfdeblur restore: --output must name a folder. Got: nothing.", file=sys.stderr)
-        return 2
     from tfdeblur.inference.batch import restore_files
     from tfdeblur.inference.restorer import Restorer
 

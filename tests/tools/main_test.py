@@ -229,3 +229,12 @@ def test_config_overrides_come_and_go(tmp_path, monkeypatch, tool):
         assert main(["toy", f"--config={tmp_path / 'config.py'}", *override]) == 0
     assert steps == [3, 10]
     assert set(flags.FLAGS) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["train", "--config=scgan_text", "--workdir="], ["evaluate", "--data=", "--model=m"]],
+)
+def test_empty_values_are_usage_errors(command, capsys):
+    assert main(command) == 2
+    assert "must not be empty" in capsys.readouterr().err

@@ -149,7 +149,7 @@ def test_empty_names_are_no_folders(restore, toy_model, capsys):
     assert restore("") == 2
     assert "name at least one file or folder" in capsys.readouterr().err
     assert main(["restore", "a.png", "--output=", f"--model={toy_model}"]) == 2
-    assert "--output must name a folder" in capsys.readouterr().err
+    assert "--output must not be empty" in capsys.readouterr().err
     assert os.listdir() == []
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfdeblur.training.callbacks import NonFiniteError
 from tfdeblur.training.experiment import load_trained
 from tfdeblur.training.train import train
 from tfdeblur_configs import scgan_text
@@ -121,6 +122,29 @@ def test_start_that_failed_does_not_claim_the_folder(tmp_path):
     assert train(_config(steps=1), tmp_path)["step"] == 1
 
 
+def test_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path):
+    train(_config(steps=4), tmp_path)
+    latest = tmp_path / "checkpoints" / "latest"
+    newest = next(latest.glob("step-4.data*"))
+    newest.write_bytes(newest.read_bytes()[:500])
+    assert train(_config(steps=5), tmp_path)["step"] == 5  # From step 2 on.
+    for path in latest.glob("*.data*"):
+        path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(ValueError, match="None of these checkpoints can be read"):
+        train(_config(steps=6), tmp_path)
+    with pytest.raises(ValueError, match="must be a whole checkpoint of scgan_generator"):
+        load_trained(tmp_path, "latest")
+
+
+def test_a_schedule_keeps_its_length(tmp_path):
+    config = _config(steps=1, objective="pixel")
+    config.optimizer.schedule = "cosine"
+    train(config, tmp_path)
+    config.train.steps = 2
+    with pytest.raises(ValueError, match="train.steps: 1 there, 2 now"):
+        train(config, tmp_path)
+
+
 def test_finished_run_trains_no_further(tmp_path):
     train(_config(steps=2), tmp_path)
     before = _weights(tmp_path)
@@ -154,7 +178,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
 def test_loss_that_is_not_finite_stops_the_run_and_names_the_term(tmp_path):
     config = _config(steps=4, objective="pixel")
     config.optimizer.learning_rate = 1e38
-    with pytest.raises(FloatingPointError, match="must be finite at step .*'pixel': nan"):
+    with pytest.raises(NonFiniteError, match="must be finite at step .*'pixel': nan"):
         train(config, tmp_path)
 
 

@@ -8,7 +8,6 @@ Datasets without its builder's code.
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 import tensorflow as tf
@@ -17,20 +16,11 @@ from tfdeblur.data.pairs import ImagePair, PairError, read_prepared
 from tfdeblur.degradations.page_sources import SPLITS
 from tfdeblur.degradations.recipes import PAGES_ALIVE, TextRecipe
 from tfdeblur.images.tensors import to_float
+from tfdeblur.models.base import Batch
 
 SOURCES = ("recipe", "prepared")
 _ENDLESS = np.iinfo(np.int64).max
 _PYTHON_CALLS = 2  # Rendering mostly holds Python's lock: more threads only wait for it.
-
-
-class Batch(TypedDict):
-    """What a model is trained on.
-
-    `degraded` is `[B, h, w, 3] float32 in [0, 1]`, `target` `[B, scale * h, scale * w, 3]` alike.
-    """
-
-    degraded: tf.Tensor
-    target: tf.Tensor
 
 
 @dataclass

@@ -4,6 +4,7 @@ The domain that the shipped model has never seen is `dark_mode`: light text on d
 picture is drawn from the test split, whose font families, texts and blurs training never saw.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,10 @@ def run(output: Path, steps: int) -> dict[str, Any]:
     print(_table(f"{MODEL} on {COUNT} held-out pages", {"bicubic": pages, MODEL: pages}))
 
     print(f"\nFine-tuning {MODEL} on `{DOMAIN}`, {steps} steps:")
-    config = fine_tuning(steps)
-    train(config, output / DOMAIN)
-    tuned = make_restore(load_trained(output / DOMAIN, "latest").generator)
+    workdir = output / DOMAIN
+    shutil.rmtree(workdir, ignore_errors=True)  # Always from the shipped model, never resumed.
+    train(fine_tuning(steps), workdir)
+    tuned = make_restore(load_trained(workdir, "latest").generator)
     dark = _draw(DOMAIN, PATCH_SIZE)
     before = score_pairs(shipped, dark, 4, _PROTOCOL)
     after = score_pairs(tuned, dark, 4, _PROTOCOL)

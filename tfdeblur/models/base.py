@@ -6,12 +6,20 @@ the mean over the global batch in float32, so that the number of replicas change
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypedDict
 
 import keras
 import tensorflow as tf
 
-Batch = Mapping[str, tf.Tensor]  # `degraded`, `target`, and named extras; see data.pipeline.
+
+class Batch(TypedDict):
+    """What a model is trained on.
+
+    `degraded` is `[B, h, w, C] float32 in [0, 1]`, `target` `[B, scale * h, scale * w, C]` alike.
+    """
+
+    degraded: tf.Tensor
+    target: tf.Tensor
 
 
 class Term(NamedTuple):

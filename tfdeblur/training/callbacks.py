@@ -69,6 +69,10 @@ class ScalarLog(keras.callbacks.Callback):
         self._sums, self._count, self._since = {}, 0, now
 
 
+class NonFiniteError(ValueError):
+    """A term of the objective is NaN or infinite; the message names it and the step."""
+
+
 class StopOnNonFinite(keras.callbacks.Callback):
     """Stops the run with an error that names the terms that are not finite."""
 
@@ -81,7 +85,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
         self._step += 1
         broken = {name: float(value) for name, value in logs.items() if not np.isfinite(value)}
         if broken:
-            raise FloatingPointError(
+            raise NonFiniteError(
                 f"Every term must be finite at step {self._step}. Got: {broken}. The latest "
                 "checkpoint is from before."
             )

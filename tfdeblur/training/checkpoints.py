@@ -13,6 +13,7 @@ from absl import logging
 from tfdeblur.models.base import RestorationModel
 
 KINDS = ("latest", "best")
+_DAMAGED = (tf.errors.OpError, AssertionError, IndexError, ValueError)
 
 
 class Checkpoints:
@@ -37,12 +38,25 @@ class Checkpoints:
         }
 
     def restore(self) -> int:
-        """Restore the latest checkpoint, if there is one; return the number of finished steps."""
+        """Restore the newest readable checkpoint, if there is any; return the finished steps.
+
+        A damaged one is reported and the one before it is taken.
+
+        Raises:
+          ValueError: there are checkpoints, and none can be read.
+        """
         manager = self._managers["latest"]
-        if manager.latest_checkpoint:
-            manager.checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-            logging.info("Going on from %s.", manager.latest_checkpoint)
-        return int(self.step)
+        for path in reversed(manager.checkpoints):
+            try:
+                manager.checkpoint.restore(path).assert_consumed()
+            except _DAMAGED as error:
+                logging.warning("%s is damaged and left aside: %s", path, _first_line(error))
+            else:
+                logging.info("Going on from %s.", path)
+                return int(self.step)
+        if manager.checkpoints:
+            raise ValueError(f"None of these checkpoints can be read: {manager.checkpoints}.")
+        return 0
 
     def save(self, step: int) -> None:
         """Save after `step` finished steps."""
@@ -76,14 +90,24 @@ def restore_networks(
 
     Raises:
       ValueError: `which` is unknown.
+      ValueError: or the checkpoint is damaged, or of other networks.
       FileNotFoundError: there is no such checkpoint.
-      AssertionError: the checkpoint lacks a network's weights.
     """
     if which not in KINDS:
         raise ValueError(f"`which` must be one of {KINDS}. Got: {which!r}.")
     path = tf.train.latest_checkpoint(str(folder / which))
     if path is None:
         raise FileNotFoundError(f"{folder / which} must hold a checkpoint. Got: none.")
+    try:
+        return _restore_from(path, model, missing_ok)
+    except _DAMAGED as error:
+        raise ValueError(
+            f"{path} must be a whole checkpoint of {model.generator.name}. "
+            f"Got: {_first_line(error)}"
+        ) from error
+
+
+def _restore_from(path: str, model: RestorationModel, missing_ok: bool) -> tuple[int, float]:
     saved = {name.split("/")[1] for name, _ in tf.train.list_variables(path) if "/" in name}
     discriminators = {}
     for name, discriminator in model.discriminators.items():
@@ -101,3 +125,7 @@ def restore_networks(
     )
     checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
     return int(step), float(best_score)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

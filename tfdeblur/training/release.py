@@ -13,16 +13,17 @@ from tfdeblur.export.model_card import ModelFacts, score_facts, training_facts, 
 from tfdeblur.export.publish import export_model
 from tfdeblur.export.saved_model import rebuild_in_float32
 from tfdeblur.export.training_files import DISCRIMINATORS, pack_discriminators
-from tfdeblur.training.experiment import CONFIG_FILE, Trained, load_trained
+from tfdeblur.training.experiment import CONFIG_FILE, DataConfig, Trained, load_trained
 from tfdeblur.training.train import ENVIRONMENT_FILE
 
-LICENCE = "Apache-2.0"
-DATA = (
+RECIPE_DATA = (
     "Pages of English text, rendered, blurred, made noisy and shrunk by "
     "`tfdeblur.degradations.recipes`. Their texts and fonts are listed in "
     "`tfdeblur/degradations/page_sources`, each with its source and licence; the recipe's values "
     "are in training/config.json."
 )
+RECIPE_LICENCE = "Apache-2.0"
+PREPARED_LICENCE = "Not stated: that of the data decides."
 LIMITS = (
     "It knows printed Latin text. Handwriting, other scripts and photographs are outside its data.",
     "Blur beyond that of its training data stays; a faint grid may show in flat areas.",
@@ -66,15 +67,16 @@ def release(
         (workdir / name).read_bytes() for name in (CONFIG_FILE, ENVIRONMENT_FILE)
     )
     scores, protocol = _scores(trained, checks)
+    recipe = trained.experiment_config.data.source == "recipe"
     facts = ModelFacts(
         name=output.resolve().name,
         summary=_summary(scale),
         scale=scale,
-        data=DATA,
+        data=_data(trained.experiment_config.data),
         training=training_facts(json.loads(config), json.loads(environment), trained.step, hours),
         scores=scores,
         score_protocol=protocol,
-        licence=LICENCE,
+        licence=RECIPE_LICENCE if recipe else PREPARED_LICENCE,
         limits=LIMITS,
         notes=notes,
     )
@@ -90,6 +92,13 @@ def release(
         },
         card=write_model_card(facts),
     )
+
+
+def _data(data: DataConfig) -> str:
+    """Say what a run was trained on."""
+    if data.source == "prepared":
+        return f"The prepared data set {data.name}; its own metadata say what is in it."
+    return f"{RECIPE_DATA} Domain: {data.domain}."
 
 
 def _summary(scale: int) -> str:

@@ -34,7 +34,8 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
     """Train until `config.train.steps`, going on from the latest checkpoint if there is one.
 
     Args:
-      config: the experiment. On resuming it must equal the saved one but for `train.steps`.
+      config: the experiment. On resuming it must equal the saved one, but for `train.steps` under
+        a constant learning rate (a schedule depends on them).
       workdir: the run's folder; made if it is missing.
 
     Returns:
@@ -42,7 +43,7 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
 
     Raises:
       ValueError: a field is out of its range, or differs from the run that `workdir` holds.
-      FloatingPointError: a term of the objective is not finite.
+      callbacks.NonFiniteError: a term of the objective is not finite.
     """
     config.validate()
     workdir = Path(workdir)
@@ -88,12 +89,13 @@ def _claim(config: ExperimentConfig, workdir: Path) -> None:
     if path.exists() and any((workdir / "checkpoints").glob("*/*.index")):
         saved = load_config(path)
         differing = _differing_fields(dataclasses.asdict(saved), dataclasses.asdict(config))
-        differing.pop("train.steps", None)
+        if config.optimizer.schedule == "constant":
+            differing.pop("train.steps", None)
         if differing:
             listed = "; ".join(f"{k}: {a!r} there, {b!r} now" for k, (a, b) in differing.items())
             raise ValueError(
-                f"`workdir` {workdir} holds another run and only `train.steps` may change in one. "
-                f"Got: {listed}."
+                f"`workdir` {workdir} holds another run, and in one only `train.steps` may change, "
+                f"under a constant learning rate. Got: {listed}."
             )
     save_config(config, path)
 
