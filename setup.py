@@ -26,6 +26,7 @@ TRAIN = [
     "tensorflow-datasets>=4.9,<4.10",
     "tensorflow-metadata<1.16",
     "ml_collections>=1.0,<2",
+    "importlib_resources>=5",  # imported by tensorflow-datasets' builders, which do not say so
     "setuptools<81",  # TensorBoard 2.15 imports pkg_resources
 ]
 

@@ -27,6 +27,7 @@ PREPARED_LICENCE = "Not stated: that of the data decides."
 LIMITS = (
     "It knows printed Latin text. Handwriting, other scripts and photographs are outside its data.",
     "Blur beyond that of its training data stays; a faint grid may show in flat areas.",
+    "Coloured paper and ink lose part of their tint.",
     "Where the input cannot be read it may write letters that were never there: it is no evidence.",
 )
 
