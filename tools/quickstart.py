@@ -1,7 +1,7 @@
 """Show the whole road in minutes: score the shipped text model, fine-tune it, write a report.
 
   make quickstart
-  python -m tfdeblur_tools.quickstart --output=quickstart --steps=400
+  python -m tfdeblur_tools.quickstart --output=quickstart --steps=300
 
 Prints a table of the shipped model beside bicubic on held-out pages, fine-tunes the model on a
 domain that it has never seen (light text on dark screens), prints what that gained on 64 fixed
@@ -22,7 +22,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "output", "quickstart", "folder of the run and the report", flag_values=flag_values
     )
     flags.DEFINE_integer(
-        "steps", 400, "updates of the fine-tuning", lower_bound=1, flag_values=flag_values
+        "steps", 300, "updates of the fine-tuning", lower_bound=1, flag_values=flag_values
     )
 
 

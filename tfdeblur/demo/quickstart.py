@@ -85,7 +85,7 @@ def fine_tuning(steps: int) -> ExperimentConfig:
         name=f"quickstart_{DOMAIN}",
         model=SCGANConfig(objective="pixel"),
         data=DataConfig(domain=DOMAIN),
-        optimizer=OptimizerConfig(learning_rate=1e-4),
+        optimizer=OptimizerConfig(learning_rate=2e-4, schedule="cosine"),
         train=TrainConfig(
             steps=steps,
             checkpoint_every=50,
