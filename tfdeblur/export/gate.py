@@ -18,9 +18,9 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 from tfdeblur.export import tflite
-from tfdeblur.export.saved_model import ExportableConfig
 from tfdeblur.images import tensors
 from tfdeblur.metrics import fidelity
+from tfdeblur.models.base import ModelConfig
 
 SAVED_MODEL = "saved_model.pb"
 Restore = Callable[[np.ndarray], np.ndarray]  # uint8 [H, W, 3] -> uint8 [sH, sW, 3]
@@ -45,7 +45,7 @@ class GateLimits:
     tflite_overhead_bytes: int = 2**18  # What the TFLite file may hold beyond two bytes a weight.
 
 
-def restore_in_memory(generator: keras.Model, model_config: ExportableConfig) -> Restore:
+def restore_in_memory(generator: keras.Model, model_config: ModelConfig) -> Restore:
     """Return what artifacts are measured against: the generator, called directly.
 
     Padding is numpy's own here, so that the graph's padding is checked as well.
@@ -199,7 +199,7 @@ def check_operators(content: bytes) -> list[str]:
 def run_gate(
     folder: Path,
     generator: keras.Model,
-    model_config: ExportableConfig,
+    model_config: ModelConfig,
     check_images: Sequence[np.ndarray],
     *,
     check_targets: Sequence[np.ndarray] | None = None,

@@ -21,6 +21,7 @@ from absl import logging
 
 import tfdeblur
 from tfdeblur.export import gate, saved_model, tflite
+from tfdeblur.models.base import ModelConfig
 
 FORMAT_VERSION = 1
 METADATA = "metadata.json"
@@ -63,7 +64,7 @@ def _signatures(scale: int) -> dict[str, Any]:
 
 
 def _metadata(
-    name: str, model_config: saved_model.ExportableConfig, parity: dict[str, Any], folder: Path
+    name: str, model_config: ModelConfig, parity: dict[str, Any], folder: Path
 ) -> dict[str, Any]:
     digests = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -116,7 +117,7 @@ def _publish(staged: Path, output: Path, metadata: dict[str, Any]) -> Path:
 
 def export_model(
     generator: keras.Model,
-    model_config: saved_model.ExportableConfig,
+    model_config: ModelConfig,
     output: Path | str,
     *,
     check_images: Sequence[np.ndarray],

@@ -6,7 +6,6 @@ of the graph, so a client needs neither this package nor any knowledge of the mo
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 import keras
 import numpy as np
@@ -14,43 +13,13 @@ import tensorflow as tf
 
 from tfdeblur.export import decoding
 from tfdeblur.images import tensors
+from tfdeblur.models.base import ModelConfig
 
 # `restore_bytes` runs a whole image at once: 64 float32 channels at this size take 4.3 GB.
 MAX_RESTORED_PIXELS = 2**24
 
 
-class ExportableConfig(Protocol):
-    """What export reads from a model config."""
-
-    @property
-    def name(self) -> str:
-        """Name of the architecture."""
-
-    @property
-    def scale(self) -> int:
-        """How many times larger the restored image is."""
-
-    @property
-    def channels(self) -> int:
-        """Channels of an image; what is exported has 3."""
-
-    @property
-    def halo(self) -> int:
-        """Context in degraded pixels, on each side, that one restored pixel depends on."""
-
-    @property
-    def size_multiple(self) -> int:
-        """Sides of a degraded image must be multiples of this."""
-
-    @property
-    def minimum_size(self) -> int:
-        """Smallest side of a degraded image."""
-
-    def build_generator(self) -> keras.Model:
-        """Build `[B, H, W, 3]` float32 in [0, 1] -> `[B, sH, sW, 3]` float32 in [0, 1]."""
-
-
-def rebuild_in_float32(generator: keras.Model, model_config: ExportableConfig) -> keras.Model:
+def rebuild_in_float32(generator: keras.Model, model_config: ModelConfig) -> keras.Model:
     """Return a copy of `generator` that computes in float32, whatever it was trained in.
 
     Args:
@@ -101,7 +70,7 @@ def pad_to_legal_size(images: tf.Tensor, size_multiple: int, minimum_size: int) 
 
 
 def make_restore(
-    generator: keras.Model, model_config: ExportableConfig
+    generator: keras.Model, model_config: ModelConfig
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """Return the one function that every artifact is traced from.
 
@@ -131,7 +100,7 @@ class _Servable(tf.Module):
     The generator itself stays out of the object graph: Keras would trace every layer of it again.
     """
 
-    def __init__(self, generator: keras.Model, model_config: ExportableConfig):
+    def __init__(self, generator: keras.Model, model_config: ModelConfig):
         super().__init__()
         self.weights = list(generator.weights)
         restore = make_restore(generator, model_config)
@@ -157,9 +126,7 @@ class _Servable(tf.Module):
         self.restore_bytes = restore_bytes
 
 
-def export_saved_model(
-    generator: keras.Model, model_config: ExportableConfig, folder: Path
-) -> None:
+def export_saved_model(generator: keras.Model, model_config: ModelConfig, folder: Path) -> None:
     """Write `folder`/saved_model.pb and variables/, with the signatures below, not yet checked.
 
     `serving_default`: images uint8 `[B, H, W, 3]` -> restored uint8 `[B, sH, sW, 3]`.

@@ -13,7 +13,8 @@ import keras
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfdeblur.export.saved_model import ExportableConfig, make_restore
+from tfdeblur.export.saved_model import make_restore
+from tfdeblur.models.base import ModelConfig
 
 FILE_NAME = "model_float16.tflite"
 
@@ -37,7 +38,7 @@ def list_operators(content: bytes) -> tuple[list[str], list[str]]:
     return sorted(builtin), sorted(other)
 
 
-def convert(generator: keras.Model, model_config: ExportableConfig) -> bytes:
+def convert(generator: keras.Model, model_config: ModelConfig) -> bytes:
     """Convert to TensorFlow Lite with the signature `serving_default(images) -> restored`.
 
     Operators beyond LiteRT's own are let through here, so that the gate can name them all.
@@ -72,6 +73,6 @@ def convert(generator: keras.Model, model_config: ExportableConfig) -> bytes:
         return converter.convert()
 
 
-def export_tflite(generator: keras.Model, model_config: ExportableConfig, path: Path) -> None:
+def export_tflite(generator: keras.Model, model_config: ModelConfig, path: Path) -> None:
     """Write `convert`'s file to `path`, not yet checked."""
     Path(path).write_bytes(convert(generator, model_config))
