@@ -8,7 +8,6 @@ from tfdeblur.reporting.sheets import (
     MARGIN,
     PAPER,
     Picture,
-    before_after,
     contact_sheet,
 )
 
@@ -53,14 +52,6 @@ def test_large_pictures_are_cropped_around_the_centre():
     image[10:20, 20:30] = 200
     sheet = contact_sheet([[Picture(image, "")]], smallest=1, largest=10)
     np.testing.assert_array_equal(sheet[MARGIN : MARGIN + 10, MARGIN : MARGIN + 10], 200)
-
-
-def test_before_after():
-    sheet = before_after(_flat(10), _flat(90))
-    assert sheet.shape[1] == 2 * (170 + MARGIN) + MARGIN
-    assert sheet[MARGIN, MARGIN, 0] == 10 and sheet[MARGIN, -MARGIN - 1, 0] == 90
-    with pytest.raises(ValueError, match="one size"):
-        before_after(_flat(10), _flat(10, 3, 3))
 
 
 def test_bad_input_is_named():

@@ -1,4 +1,4 @@
-"""Contact sheets and before/after pictures: captioned images side by side, in numpy and Pillow.
+"""Contact sheets: captioned images side by side, in numpy and Pillow.
 
 Pixels are shown as they are: large pictures are cropped around their centre, small ones enlarged by
 a whole factor without interpolation, nothing is resampled.
@@ -65,35 +65,6 @@ def contact_sheet(
             sheet.paste(Image.fromarray(image), corner)
             _write(draw, (corner[0], corner[1] + cell_height + 2), picture.caption, cell_width)
     return np.asarray(sheet)
-
-
-def before_after(
-    before: np.ndarray,
-    after: np.ndarray,
-    *,
-    captions: tuple[str, str] = ("before", "after"),
-    largest: int = 800,
-) -> np.ndarray:
-    """Put two images of one size side by side, captioned.
-
-    Args:
-      before: `[H, W, 3] uint8`.
-      after: `[H, W, 3] uint8`, the same size.
-      captions: what stands under each.
-      largest: as in `contact_sheet`.
-
-    Returns:
-      `[H', W', 3] uint8`.
-
-    Raises:
-      ValueError: the sizes differ, or as `contact_sheet`.
-    """
-    if before.shape != after.shape:
-        raise ValueError(
-            f"`before` and `after` must have one size. Got: {before.shape} and {after.shape}."
-        )
-    pair = [Picture(before, captions[0]), Picture(after, captions[1])]
-    return contact_sheet([pair], largest=largest)
 
 
 def _check(picture: Picture) -> None:
