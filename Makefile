@@ -7,7 +7,7 @@
 
 VENV := .venv
 STAMP := $(VENV)/.installed
-EXTRAS := train,dev
+EXTRAS := train,beam,faces,dev
 PYTHON := python3.11 python3.10 python3 python
 
 .DEFAULT_GOAL := help

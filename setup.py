@@ -34,6 +34,7 @@ EXTRAS = {
     "train": TRAIN,
     "gpu": ["tensorflow[and-cuda]==2.15.1"],
     "beam": [*TRAIN, "apache-beam>=2.60"],
+    "faces": [*TRAIN, "mtcnn>=1,<2"],
     "serving": [*TRAIN, "tensorflow-serving-api==2.15.1"],
     "demo": ["flask>=3"],
     "dev": [

@@ -23,8 +23,8 @@ FLOORS = [  # bottom to top
     {"tfdeblur.images"},
     {"tfdeblur.layers", "tfdeblur.losses", "tfdeblur.metrics", "tfdeblur.reporting"},
     {"tfdeblur.models", "tfdeblur.degradations", "tfdeblur.inference"},
-    {"tfdeblur.data", "tfdeblur_datasets"},
-    {"tfdeblur.evaluation", "tfdeblur.export"},
+    {"tfdeblur.data"},
+    {"tfdeblur.evaluation", "tfdeblur.export", "tfdeblur_datasets"},
     {"tfdeblur.training"},
     {"tfdeblur.studies", "tfdeblur.demo"},
     {"tfdeblur_tools", "tfdeblur_configs"},
@@ -99,8 +99,8 @@ def breach(module: str, imported: str) -> str | None:
     if other is None or other == own or imported == "tfdeblur" or other not in FLOOR:
         return _paper_breach(module, imported) if own == other == "tfdeblur.models" else None
     if other == "tfdeblur_datasets":
-        ok = module == "tfdeblur_tools.prepare_data"
-        return None if ok else "only tools/prepare_data.py touches datasets/"
+        ok = module == "tfdeblur_tools.builders"
+        return None if ok else "only tools/builders.py touches datasets/"
     if other in ("tfdeblur_tools", "tfdeblur_configs"):
         return "nothing imports tools or configs"
     if own == "tfdeblur_configs":
@@ -185,14 +185,14 @@ def test_datasets_has_no_init_file():
         ("tfdeblur.models.base", "from tfdeblur.models import scgan", "imports no paper"),
         ("tfdeblur.models.scgan", "import tensorflow_addons as tfa", "only layers/addons.py"),
         ("tfdeblur.training.train", "import tfdeblur_configs", "nothing imports"),
-        ("tfdeblur_tools.evaluate", "import_module('tfdeblur_datasets.x')", "prepare_data"),
+        ("tfdeblur_tools.evaluate", "import_module('tfdeblur_datasets.x')", "tools/builders.py"),
         ("tfdeblur_tools.train", "x.import_module(f'tfdeblur_configs.{name}')", "nothing imports"),
         ("tfdeblur_configs.a", "from tfdeblur.losses.pixel import mse", "configs import only"),
         ("tfdeblur.models.scgan", "from tfdeblur.models.base import RestorationGAN", None),
         ("tfdeblur.models.scgan", "from tfdeblur.losses import pixel", None),
         ("tfdeblur.training.train", "from tfdeblur.images.files import write_json", None),
         ("tfdeblur.export.gate", "import tfdeblur", None),
-        ("tfdeblur_tools.prepare_data", "import tfdeblur_datasets", None),
+        ("tfdeblur_tools.builders", "import tfdeblur_datasets", None),
         ("tfdeblur_configs.a", "from tfdeblur.training.experiment import Config", None),
         ("tfdeblur.layers.addons", "import tensorflow_addons as tfa", None),
     ],

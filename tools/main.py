@@ -1,7 +1,8 @@
 """Restore, train, evaluate and export: `tfdeblur VERB --help` says more about each verb.
 
-Imports one tool, the one that is asked for. Its flags live in absl's global FLAGS while it runs and
-are removed afterwards, so that several tools can run in one process.
+A verb is one word or two, such as `data build`. Imports one tool, the one that is asked for. Its
+flags live in absl's global FLAGS while it runs and are removed afterwards, so that several tools
+can run in one process.
 """
 
 import importlib
@@ -43,10 +44,15 @@ _TRAIN = ("tensorflow", "tensorflow_datasets", "ml_collections")
 VERBS = {
     "restore": Verb("restore", "Restore photographs: files and folders in, sharp ones out."),
     "models": Verb("models", "List the models that come with tfdeblur, or show one's card."),
-    "data": Verb("prepare_data", "Make, or check, a data set for training and evaluation."),
+    "data list": Verb("data_list", "List the data sets that can be built.", _TRAIN),
+    "data build": Verb("data_build", "Make a data set for training and evaluation.", _TRAIN),
+    "data show": Verb("data_show", "Draw examples of prepared data.", _TRAIN),
+    "data check": Verb("data_check", "Find what is wrong with pairs of images."),
+    "data kernels": Verb("data_kernels", "Draw, keep and show blur kernels."),
     "train": Verb("train", "Train a model, or go on with a run.", _TRAIN),
     "evaluate": Verb("evaluate", "Score a model beside the trivial baseline."),
     "export": Verb("export", "Write a trained model as SavedModel and TFLite.", _TRAIN),
+    "benchmark data": Verb("benchmark", "Time how training pairs are made or read.", _TRAIN),
 }
 
 
@@ -60,6 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
       The exit code: 2 for a usage error, else the tool's.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["help"] and len(arguments) > 1:
+        arguments = [*arguments[1:], "--help"]
     if not arguments or arguments[0] in (*HELP, "help"):
         print(overview())
         return OK
@@ -68,10 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return OK
     # TensorFlow reports missing GPU libraries on every CPU machine; its exceptions still reach us.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    name, *rest = arguments
+    name, rest = split_verb(arguments)
     if name not in VERBS:
-        print(f"tfdeblur: unknown verb {name!r}; one of {', '.join(VERBS)}.", file=sys.stderr)
-        return USAGE
+        return _unknown(name, rest)
     try:
         status = _run(name, rest)
         sys.stdout.flush()
@@ -89,12 +96,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def split_verb(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """Divide a command line into its verb, of two words if there is such a verb, and the rest."""
+    two_words = " ".join(arguments[:2])
+    words = 2 if two_words in VERBS else 1
+    return " ".join(arguments[:words]), list(arguments[words:])
+
+
+def _unknown(name: str, rest: Sequence[str]) -> int:
+    """Say what could have been meant; asking `tfdeblur data --help` is no error."""
+    family = {verb: VERBS[verb] for verb in VERBS if verb.split()[0] == name}
+    if not family:
+        print(f"tfdeblur: unknown verb {name!r}; one of {', '.join(VERBS)}.", file=sys.stderr)
+        return USAGE
+    asked = bool(rest) and rest[0] in HELP
+    print(_table(family), file=sys.stdout if asked else sys.stderr)
+    return OK if asked else USAGE
+
+
+def _table(verbs: dict[str, Verb]) -> str:
+    return "\n".join(f"  {name:16}{verb.summary}" for name, verb in verbs.items())
+
+
 def overview() -> str:
     """Return the list of verbs."""
-    verbs = "\n".join(f"  {name:10}{verb.summary}" for name, verb in VERBS.items())
     return (
         f"tfdeblur {tfdeblur.__version__}: sharper and larger pictures of text.\n\n"
-        f"  tfdeblur VERB [ARGUMENTS]\n\n{verbs}\n\n`tfdeblur VERB --help` explains a verb."
+        f"  tfdeblur VERB [ARGUMENTS]\n\n{_table(VERBS)}\n\n`tfdeblur VERB --help` explains a verb."
     )
 
 
@@ -131,10 +159,18 @@ def _run(name: str, arguments: list[str]) -> int:
             raise
         except (ValueError, OSError) as error:
             logging.debug("Where it happened:", exc_info=True)
-            ours = type(error).__module__.startswith("tfdeblur")
-            hint = "" if ours or flags.FLAGS.verbosity > 0 else " (--verbosity=1 shows where)"
+            told = _raised_by_us(error) or flags.FLAGS.verbosity > 0
+            hint = "" if told else " (--verbosity=1 shows where)"
             print(f"tfdeblur {name}: {error}{hint}", file=sys.stderr)
             return FAILED
+
+
+def _raised_by_us(error: Exception) -> bool:
+    """Tell whether our own code raised an error, whose message then says everything."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and place.tb_frame.f_globals["__name__"].startswith("tfdeblur")
 
 
 def _without_traceback(error: Exception) -> str:
@@ -180,6 +216,13 @@ def _start_logging() -> None:
         flags.FLAGS.verbosity = 0
     if not any(isinstance(each, logging.ABSLHandler) for each in python_logging.root.handlers):
         logging.use_absl_handler()
+    logging.get_absl_handler().addFilter(_leave_out_chatter)
+
+
+def _leave_out_chatter(record: python_logging.LogRecord) -> bool:
+    """Tell whether a message is for the user; TFDS says which folders it opens."""
+    chatter = "tensorflow_datasets" in record.pathname and record.levelno < python_logging.ERROR
+    return not chatter or flags.FLAGS.verbosity > 0
 
 
 def tool_help(tool: ModuleType) -> str:

@@ -4,16 +4,22 @@ An example is a pure function of (configuration, split, number); no state, no or
 """
 
 import dataclasses
+import functools
+import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
+from tfdeblur.data.builder import PairBuilder, PairConfig
+from tfdeblur.data.shards import Key, Plan
 from tfdeblur.degradations.page_sources import SPLITS, source_hashes
-from tfdeblur.degradations.recipes import TEXT_RECIPE_VERSION, TextRecipe
+from tfdeblur.degradations.recipes import TextRecipe
 from tfdeblur.images.resize import RESIZER
+from tfdeblur_datasets.blurred_text import page_images
 
 _DRAWN = {  # Every parameter that the recipe draws, by the name that it gives to it.
     "font_family": tfds.features.Text(),
@@ -35,121 +41,129 @@ _DRAWN = {  # Every parameter that the recipe draws, by the name that it gives t
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
-class BlurredTextConfig(tfds.core.BuilderConfig):
-    """What is prepared.
+class BlurredTextConfig(PairConfig):
+    """What is prepared; see `PairConfig`.
 
     Attributes:
       recipe: of the training pairs. Validation and test pairs each come from a page of their own.
-      counts: pairs in train, validation and test.
-      seed: of every draw.
+      held_out: validation and test pairs; at most as many as training pairs.
       noise_on_held_out: whether validation and test pairs get noise as well; SCGAN's paper names
         none for its test images.
     """
 
-    recipe: TextRecipe
-    counts: tuple[int, int, int]
-    seed: int = 0
+    held_out: tuple[int, int]
     noise_on_held_out: bool = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Pairs of each split."""
+        train = self.count or 0
+        held_out = (min(train, count) for count in self.held_out)
+        return dict(zip(SPLITS, (train, *held_out), strict=True))
 
 
 X4 = BlurredTextConfig(
     name="x4",
-    description="Patches of 64x64 px and their 16x16 px degraded images.",
+    description="20,000 patches of rendered pages, 64x64 px, and their 16x16 px degraded images.",
     recipe=TextRecipe(),
-    counts=(20_000, 500, 500),
+    count=20_000,
+    held_out=(500, 500),
+    examples_per_shard=1000,
 )
 PAGES = BlurredTextConfig(
     name="pages",
-    description="Pages of 300x300 px and their 75x75 px degraded images, for whole-image tests.",
+    description="200 rendered pages, 300x300 px, and their 75x75 px degraded images, to test on.",
     recipe=TextRecipe(patch_size=300, patches_per_page=1),
-    counts=(200, 100, 100),
+    count=200,
+    held_out=(100, 100),
+    examples_per_shard=50,
 )
 
 
-def variant(
-    config: BlurredTextConfig, count: int | None = None, seed: int | None = None
-) -> BlurredTextConfig:
-    """Return `config` with another number of pairs or seed, under a name that says so.
-
-    Args:
-      config: one of `Builder.BUILDER_CONFIGS`.
-      count: training pairs; validation and test get as many, but not more than `config` has.
-      seed: of every draw, at least 0.
-
-    Returns:
-      `config` itself if nothing differs, else a configuration named like `x4_count200000_seed7`:
-      data prepared with it stands in a folder of its own.
-
-    Raises:
-      ValueError: `count` or `seed` is out of its range.
-    """
-    if count is not None and count < 1:
-        raise ValueError(f"`count` must be at least 1. Got: {count}.")
-    if seed is not None and seed < 0:
-        raise ValueError(f"`seed` must be at least 0. Got: {seed}.")
-    name, counts = config.name, config.counts
-    if count not in (None, counts[0]):
-        counts = (count, min(count, counts[1]), min(count, counts[2]))
-        name += f"_count{count}"
-    if seed not in (None, config.seed):
-        name += f"_seed{seed}"
-    if name == config.name:
-        return config
-    return BlurredTextConfig(
-        name=name,
-        description=config.description,
-        recipe=config.recipe,
-        counts=counts,
-        seed=config.seed if seed is None else seed,
-        noise_on_held_out=config.noise_on_held_out,
-    )
-
-
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(PairBuilder):
     """Pages of English text, rendered, blurred, noisy and reduced four times."""
 
-    VERSION = tfds.core.Version(TEXT_RECIPE_VERSION)
+    VERSION = tfds.core.Version(TextRecipe.version)
     RELEASE_NOTES = {"1.0.0": "First release."}
-    BUILDER_CONFIGS = [X4, PAGES]
+    BUILDER_CONFIGS = [X4, PAGES, *page_images.CONFIGS]
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "a folder of pictures of pages (PNG or JPEG); for `page_pairs` with blurry/ and sharp/, "
+        "whose files have the same names."
+    )
     # README.md, CITATIONS.bib and TAGS.txt stand beside this file. TFDS would look for them through
     # the namespace package above, which fails in an editable install.
     code_path = epath.Path(__file__)
     pkg_dir_path = code_path.parent
 
-    builder_config: BlurredTextConfig
+    builder_config: BlurredTextConfig | page_images.PageImagesConfig
+
+    @property
+    def needs_manual_dir(self) -> bool:
+        """Whether the pages are the user's own; the others are rendered."""
+        return isinstance(self.builder_config, page_images.PageImagesConfig)
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
-        side, small = config.recipe.patch_size, config.recipe.patch_size // config.recipe.scale
+        rendered = isinstance(config, BlurredTextConfig)
         return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(
-                {
-                    "id": tfds.features.Text(),
-                    "lr": tfds.features.Image(shape=(small, small, 3), encoding_format="png"),
-                    "hr": tfds.features.Image(shape=(side, side, 3), encoding_format="png"),
-                    **_DRAWN,
-                }
-            ),
+            features=_features(config) if rendered else page_images.features(config),
             supervised_keys=("lr", "hr"),
             metadata=tfds.core.MetadataDict(
                 recipe=dataclasses.asdict(config.recipe),
-                recipe_version=TEXT_RECIPE_VERSION,
+                recipe_version=TextRecipe.version,
+                recipe_name=config.recipe.name,
                 resizer=RESIZER,
+                pair={"degraded": "lr", "target": "hr", "scale": config.recipe.scale, "extras": {}},
                 seed=config.seed,
-                counts=dict(zip(SPLITS, config.counts, strict=True)),
-                noise_on_held_out=config.noise_on_held_out,
-                source_sha256=source_hashes(),
+                **(_rendered_from(config) if rendered else {}),
             ),
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        del dl_manager  # Nothing is downloaded.
-        return {split: self._generate_examples(split) for split in SPLITS}
+    def plan(self, manual_dir: Path | None) -> Plan:
+        """List the pairs; those of a page are one group."""
+        config = self.builder_config
+        if isinstance(config, page_images.PageImagesConfig):
+            assert manual_dir is not None  # `prepare` has checked it.
+            return page_images.plan(config, manual_dir)
+        keys = {
+            split: [list(group) for _, group in itertools.groupby(_keys(config, split), _page)]
+            for split in SPLITS
+        }
+        return Plan(keys, functools.partial(_make, config))
 
-    def _generate_examples(self, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        for number in range(self.builder_config.counts[SPLITS.index(split)]):
-            example = make_example(self.builder_config, split, number)
-            yield example["id"], example
+
+def _features(config: BlurredTextConfig) -> tfds.features.FeaturesDict:
+    side, small = config.recipe.patch_size, config.recipe.patch_size // config.recipe.scale
+    return tfds.features.FeaturesDict(
+        {
+            "id": tfds.features.Text(),
+            "lr": tfds.features.Image(shape=(small, small, 3), encoding_format="png"),
+            "hr": tfds.features.Image(shape=(side, side, 3), encoding_format="png"),
+            **_DRAWN,
+        }
+    )
+
+
+def _rendered_from(config: BlurredTextConfig) -> dict[str, Any]:
+    return {
+        "counts": config.counts,
+        "noise_on_held_out": config.noise_on_held_out,
+        "source_sha256": source_hashes(),
+    }
+
+
+def _page(key: Key) -> str:
+    return key.source
+
+
+def _keys(config: BlurredTextConfig, split: str) -> Iterator[Key]:
+    per_page = config.recipe.patches_per_page if split == "train" else 1
+    for number in range(config.counts[split]):
+        yield Key(f"page-{number // per_page:07d}", number)
+
+
+def _make(config: BlurredTextConfig, split: str, key: Key) -> dict[str, Any]:
+    return make_example(config, split, key.number)
 
 
 def make_example(config: BlurredTextConfig, split: str, number: int) -> dict[str, Any]:
@@ -165,4 +179,4 @@ def make_example(config: BlurredTextConfig, split: str, number: int) -> dict[str
         if not config.noise_on_held_out:
             recipe = dataclasses.replace(recipe, noise_max=0.0)
     pair = recipe.pair(config.seed, index, split)
-    return {"id": f"{split}-{index:07d}", "lr": pair.lr, "hr": pair.hr, **pair.drawn}
+    return {"id": f"{split}-{index:07d}", "lr": pair.degraded, "hr": pair.target, **pair.drawn}

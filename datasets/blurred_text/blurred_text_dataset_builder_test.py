@@ -1,19 +1,23 @@
 import dataclasses
+import functools
 import hashlib
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from tfdeblur.data.prepare import prepare
 from tfdeblur.degradations import page_sources, recipes
 from tfdeblur.images import resize
+from tfdeblur.images.files import read_image, write_image
 from tfdeblur_datasets.blurred_text import blurred_text_dataset_builder as blurred_text
 
 GOLDEN = "e65caa5a29a01ac79dc769d6a05e797cebf4d12659cee09171773799e21170ab"
-TINY = dataclasses.replace(blurred_text.variant(blurred_text.X4, count=5), name="x4_tiny")
+TINY = dataclasses.replace(blurred_text.X4.variant(count=5), name="x4_tiny")
 
 
 class BlurredTextTest(tfds.testing.DatasetBuilderTestCase):
@@ -21,8 +25,8 @@ class BlurredTextTest(tfds.testing.DatasetBuilderTestCase):
 
     DATASET_CLASS = blurred_text.Builder
     BUILDER_CONFIG_NAMES_TO_TEST = [
-        blurred_text.variant(blurred_text.X4, count=3),
-        blurred_text.variant(blurred_text.PAGES, count=3, seed=1),
+        blurred_text.X4.variant(count=3),
+        blurred_text.PAGES.variant(count=3, seed=1),
     ]
     SPLITS = {"train": 3, "validation": 3, "test": 3}
     EXAMPLE_DIR = str(Path(__file__).parent)  # Nothing is downloaded, so no dummy data is needed.
@@ -57,35 +61,36 @@ def test_examples_of_known_seeds_are_golden():
         )
         digest.update("\n".join(values).encode())
     assert digest.hexdigest() == GOLDEN, (
-        "The examples changed: raise TEXT_RECIPE_VERSION (and add a release note), then update "
+        "The examples changed: raise TextRecipe.version (and add a release note), then update "
         "this hash. If no code changed, Pillow, OpenCV or numpy differ from the constraints file."
     )
 
 
 def test_version_is_the_recipes_and_has_a_note():
-    assert str(blurred_text.Builder.VERSION) == recipes.TEXT_RECIPE_VERSION
-    assert recipes.TEXT_RECIPE_VERSION in blurred_text.Builder.RELEASE_NOTES
+    assert str(blurred_text.Builder.VERSION) == recipes.TextRecipe.version
+    assert recipes.TextRecipe.version in blurred_text.Builder.RELEASE_NOTES
 
 
 def test_default_configs():
-    counts = {config.name: config.counts for config in blurred_text.Builder.BUILDER_CONFIGS}
+    rendered = (blurred_text.X4, blurred_text.PAGES)
+    counts = {config.name: tuple(config.counts.values()) for config in rendered}
     assert counts == {"x4": (20_000, 500, 500), "pages": (200, 100, 100)}
 
 
 def test_another_count_or_seed_has_another_name():
-    x4, variant = blurred_text.X4, blurred_text.variant
-    assert variant(x4, count=200_000).name == "x4_count200000"
-    assert variant(x4, count=200_000).counts == (200_000, 500, 500)
-    assert variant(x4, count=8, seed=7).name == "x4_count8_seed7"
-    assert variant(x4, count=8).counts == (8, 8, 8)
-    assert variant(x4, count=20_000, seed=0) is x4
-    assert x4.counts == (20_000, 500, 500)
+    x4 = blurred_text.X4
+    assert x4.variant(count=200_000).name == "x4_count200000"
+    assert tuple(x4.variant(count=200_000).counts.values()) == (200_000, 500, 500)
+    assert x4.variant(count=8, seed=7).name == "x4_count8_seed7"
+    assert tuple(x4.variant(count=8).counts.values()) == (8, 8, 8)
+    assert x4.variant(count=20_000, seed=0) is x4
+    assert tuple(x4.counts.values()) == (20_000, 500, 500)
 
 
 @pytest.mark.parametrize("argument", ["count", "seed"])
 def test_variant_refuses_values_below_range(argument):
     with pytest.raises(ValueError, match=f"`{argument}` must be at least .* Got: -1"):
-        blurred_text.variant(blurred_text.X4, **{argument: -1})
+        blurred_text.X4.variant(**{argument: -1})
 
 
 def test_train_shares_pages_and_held_out_pairs_do_not():
@@ -118,7 +123,7 @@ print(*sorted(e["id"].decode() for e in builder.as_dataset("test").as_numpy_iter
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     ids = " ".join(f"test-{16 * number:07d}" for number in range(5))
-    assert done.stdout.splitlines() == [f"{recipes.TEXT_RECIPE_VERSION} {resize.RESIZER}", ids]
+    assert done.stdout.splitlines() == [f"{recipes.TextRecipe.version} {resize.RESIZER}", ids]
 
 
 def test_records_hold_the_pairs_and_what_was_drawn(prepared):
@@ -151,3 +156,70 @@ def test_builder_describes_itself():
     assert info.features["lr"].shape == (75, 75, 3)
     assert "Nothing is downloaded" in info.description
     assert "Xu, Xiangyu" in info.citation
+
+
+def _write_pages(folder, count):
+    for number in range(count):
+        page = (
+            recipes.TextRecipe(patch_size=120, patches_per_page=1).pair(0, number, "train").target
+        )
+        write_image(folder / f"{number}.png", page)
+
+
+class PageImagesTest(tfds.testing.DatasetBuilderTestCase):
+    """The same checks of pages of a user's own."""
+
+    DATASET_CLASS = blurred_text.Builder
+    BUILDER_CONFIG_NAMES_TO_TEST = ["page_images"]
+    SPLITS = {"train": 16, "validation": 1, "test": 1}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.EXAMPLE_DIR = tempfile.mkdtemp()
+        _write_pages(Path(cls.EXAMPLE_DIR), 3)
+        super().setUpClass()
+
+
+def _prepare(name, folder, data_dir):
+    make_builder = functools.partial(blurred_text.Builder, config=name, data_dir=data_dir)
+    return prepare(make_builder, manual_dir=folder)
+
+
+def test_pages_of_ones_own_are_blurred(tmp_path):
+    _write_pages(tmp_path / "pages", 3)
+    (tmp_path / "pages" / "broken.png").write_bytes(b"nothing")
+    write_image(tmp_path / "pages" / "tiny.png", np.zeros((63, 90, 3), np.uint8))
+    prepared = _prepare("page_images", tmp_path / "pages", tmp_path / "data")
+    assert sorted(prepared.skipped) == [
+        ("broken.png", "must be a PNG or JPEG picture. Its first bytes are b'nothing'."),
+        ("tiny.png", "must be at least 64x64 px. Got: 90x63."),
+    ]
+    for split, noisy in (("train", True), ("validation", False), ("test", False)):
+        if split not in prepared.builder.info.splits:
+            continue  # Its only page was one of the two.
+        for example in prepared.builder.as_dataset(split).as_numpy_iterator():
+            page = read_image(tmp_path / "pages" / f"{example['id'].decode()[:-3]}.png")
+            top, left = example["top"], example["left"]
+            np.testing.assert_array_equal(example["hr"], page[top : top + 64, left : left + 64])
+            assert (example["noise_std"] > 0) == noisy
+            assert example["lr"].shape == (16, 16, 3) and example["walk_size"] >= 5
+
+
+def test_pages_that_are_blurred_already_are_cut_and_reduced(tmp_path):
+    folder = tmp_path / "pages"
+    _write_pages(folder / "sharp", 3)
+    for path in sorted((folder / "sharp").iterdir()):
+        page = read_image(path)
+        write_image(folder / "blurry" / path.name, (page[::-1] // 2))
+    prepared = _prepare("page_pairs", folder, tmp_path / "data")
+    (example,) = prepared.builder.as_dataset("test").as_numpy_iterator()
+    page = read_image(folder / f"{example['id'].decode()[:-3]}.png")
+    top, left = example["top"], example["left"]
+    blurry = (page[::-1] // 2)[top : top + 64, left : left + 64]
+    np.testing.assert_array_equal(example["lr"], resize.to_uint8(resize.downscale(blurry, 4) / 255))
+    assert "walk_size" not in example
+
+
+def test_rendered_pages_need_no_folder(tmp_path):
+    with pytest.raises(ValueError, match="`blurred_text/x4/1.0.0` is not made from files."):
+        _prepare("x4", tmp_path, tmp_path / "data")

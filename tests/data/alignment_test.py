@@ -24,7 +24,7 @@ def _lopsided_psf():
 
 
 def _page(index):
-    return TextRecipe(patch_size=160, patches_per_page=1).pair(11, index, "train").hr
+    return TextRecipe(patch_size=160, patches_per_page=1).pair(11, index, "train").target
 
 
 def _shifted(page, right, down, noise):
@@ -49,7 +49,7 @@ def test_known_shifts_within_tolerance(shift, noise):
 
 
 def test_shift_is_in_pixels_of_the_target():
-    page = TextRecipe(patch_size=300, patches_per_page=1).pair(11, 1, "train").hr
+    page = TextRecipe(patch_size=300, patches_per_page=1).pair(11, 1, "train").target
     moved = downscale(page[8:264, 0:256] / np.float32(255), 4)
     found = find_shift(to_uint8(moved), page[0:256, 12:268], 4)
     assert found is not None and found.length > found.tolerance

@@ -323,8 +323,8 @@ def test_pages_of_the_recipe_have_no_findings(tmp_path):
     for split, count in (("train", 24), ("test", 8)):
         for index in range(count):
             pair = recipe.pair(3, index, split)
-            write_image(tmp_path / split / "lr" / f"{index}.png", pair.lr)
-            write_image(tmp_path / split / "hr" / f"{index}.png", pair.hr)
+            write_image(tmp_path / split / "lr" / f"{index}.png", pair.degraded)
+            write_image(tmp_path / split / "hr" / f"{index}.png", pair.target)
     report = examine(tmp_path)
     assert {finding.kind for finding in report.findings} <= {"grey"}, report.text()
     assert report.counts["pairs examined"] == 32

@@ -8,6 +8,7 @@ from PIL import Image
 from tfdeblur.data.pairs import (
     ImagePair,
     PairError,
+    PairLayout,
     check_scale,
     open_pairs,
     read_pair_folder,
@@ -139,6 +140,41 @@ def test_prepared_data(tmp_path, names):
         assert [int(pair.target[0, 0, 0]) for pair in read] == [0, 1, 2]
         assert read[0].degraded.shape == (2, 3, 3) and read[0].degraded.dtype == np.uint8
     assert len(read_prepared("toy_pairs", tmp_path, "test[:2]")) == 2
+
+
+def _write_described(write_prepared, folder, described):
+    level = np.full((3, 5, 1), 7, np.uint8)
+    feature = tfds.features.Image(shape=(None, None, 1), encoding_format="png")
+    example = {"id": "only", "seen": level, "truth": level + 1}
+    features = {"seen": feature, "truth": feature}
+    write_prepared(folder, features, {"test": [[example]]}, {"pair": described})
+
+
+def test_names_of_prepared_features_stand_in_the_metadata(tmp_path, write_prepared):
+    described = {"degraded": "seen", "target": "truth", "scale": 1, "extras": {}}
+    _write_described(write_prepared, tmp_path, described)
+    pairs = read_prepared("toy_pairs", tmp_path)
+    assert pairs.layout == PairLayout("seen", "truth", 1, {})
+    (pair,) = pairs
+    assert np.all(pair.degraded == 7) and np.all(pair.target == 8)
+    assert pair.target.shape == (3, 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("described", "message"),
+    [
+        (
+            {"degraded": "seen", "target": "sharp", "scale": 1, "extras": {"mask": 1}},
+            r"features id, mask, seen, sharp that its metadata.json names. Got: \['id', 'seen', 't",
+        ),
+        ({"degraded": "seen"}, "`pair` in metadata.json must name degraded, target, scale and ext"),
+        ("seen", "`pair` in metadata.json must name degraded, target, scale and extras"),
+    ],
+)
+def test_metadata_that_does_not_fit(tmp_path, write_prepared, described, message):
+    _write_described(write_prepared, tmp_path, described)
+    with pytest.raises(PairError, match=message):
+        read_prepared("toy_pairs", tmp_path)
 
 
 def test_open_by_folder_or_by_name(folder, tmp_path_factory):

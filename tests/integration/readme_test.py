@@ -37,7 +37,7 @@ def test_only_known_programs_are_shown():
 
 def test_commands_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    write_image(tmp_path / "page.png", TextRecipe(patch_size=64).pair(0, 0, "test").lr)
+    write_image(tmp_path / "page.png", TextRecipe(patch_size=64).pair(0, 0, "test").degraded)
     ours = [command[1:] for command in commands() if command[0] == "tfdeblur"]
     assert {command[0] for command in ours} >= {"data", "train", "evaluate", "export", "restore"}
     for command in ours:

@@ -123,8 +123,8 @@ def test_pairs_are_checked_without_tensorflow(run, tmp_path):
 
 def test_verbs_that_need_more_say_so(run):
     assert run("python", "-c", "import tensorflow").returncode == 1
-    for verb, *arguments in (("data", "list"), ("train",), ("export",)):
-        refused = run("tfdeblur", verb, *arguments)
+    for verb in ("data list", "data build", "train", "export"):
+        refused = run("tfdeblur", *verb.split())
         assert refused.returncode == 1
         assert refused.stderr.startswith(f"tfdeblur {verb}: needs the extra `train` (")
         assert refused.stderr.count("\n") == 1

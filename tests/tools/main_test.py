@@ -6,10 +6,12 @@ import subprocess
 import sys
 from types import ModuleType
 
+import numpy as np
 import pytest
 from absl import flags
 
 import tfdeblur
+from tfdeblur.images.resize import resize_bicubic
 from tfdeblur_tools import main as dispatcher
 from tfdeblur_tools.main import VERBS, Verb, main
 
@@ -43,8 +45,8 @@ def test_verbs_are_listed(arguments, capsys):
     assert main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
     for name, verb in VERBS.items():
-        assert f"  {name:10}{verb.summary}" in lines
-    assert {"data", "train", "evaluate", "export", "restore", "models"} == set(VERBS)
+        assert f"  {name:16}{verb.summary}" in lines
+    assert {"data build", "train", "evaluate", "export", "restore", "models"} <= set(VERBS)
 
 
 def test_version(capsys):
@@ -55,8 +57,24 @@ def test_version(capsys):
 def test_unknown_verb(capsys):
     assert main(["sharpen", "a.png"]) == 2
     assert capsys.readouterr().err == (
-        "tfdeblur: unknown verb 'sharpen'; one of restore, models, data, train, evaluate, export.\n"
+        f"tfdeblur: unknown verb 'sharpen'; one of {', '.join(VERBS)}.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["data"], 2), (["data", "sort"], 2), (["data", "--help"], 0)]
+)
+def test_half_a_verb_lists_its_other_halves(arguments, code, capsys):
+    assert main(arguments) == code
+    captured = capsys.readouterr()
+    told = captured.err if code else captured.out
+    listed = [" ".join(line.split()[:2]) for line in told.splitlines()]
+    assert listed == ["data list", "data build", "data show", "data check", "data kernels"]
+
+
+def test_help_of_a_verb(tool, capsys):
+    assert main(["help", "toy"]) == 0
+    assert capsys.readouterr().out.startswith("Toy: what it is for.")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -64,7 +82,7 @@ def test_help_needs_no_tensorflow(verb):
     """In a process of its own: exit code 0, the module's docstring, its flags and not absl's."""
     code = (
         "import sys; from tfdeblur_tools.main import main\n"
-        f"status = main([{verb!r}, '--help'])\n"
+        f"status = main([*{verb.split()!r}, '--help'])\n"
         "print('LOADED', {'tensorflow', 'keras', 'numpy'} & set(sys.modules), status)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -132,10 +150,18 @@ def test_expected_errors_are_one_line(tool, capsys):
     def fail(argv):
         raise ValueError("`width` must be even. Got: 3.")
 
+    def fail_in_tfdeblur(argv):
+        resize_bicubic(np.zeros((2, 2)), (0, 1))
+
     tool.main = fail
     assert main(["toy"]) == 1
     error = capsys.readouterr().err
     assert error == "tfdeblur toy: `width` must be even. Got: 3. (--verbosity=1 shows where)\n"
+
+    tool.main = fail_in_tfdeblur
+    assert main(["toy"]) == 1
+    error = capsys.readouterr().err
+    assert error == "tfdeblur toy: `size` must be at least (1, 1). Got: (0, 1).\n"
 
 
 def test_bugs_show_their_traceback(tool):

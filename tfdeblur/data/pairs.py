@@ -6,12 +6,13 @@ code. Nothing is dropped silently: whatever in a folder is not half of a pair is
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from tfdeblur.data.blur_on_reading import BlurOnReading, load_blur
 from tfdeblur.images.files import IMAGE_SUFFIXES, read_image
 
 LAYOUTS = (("lr", "hr"), ("blurry", "sharp"))  # (degraded, target)
@@ -22,11 +23,28 @@ class PairError(ValueError):
 
 
 class ImagePair(NamedTuple):
-    """A pair in memory: `degraded` is `[H, W, 3] uint8`, `target` `[sH, sW, 3] uint8`."""
+    """A pair in memory: `degraded` is `[H, W, C] uint8`, `target` `[sH, sW, C] uint8`."""
 
     id: str
     degraded: np.ndarray
     target: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class PairLayout:
+    """Which features of prepared data make a pair.
+
+    Attributes:
+      degraded: feature of the degraded image; None: it is made from the target when it is read.
+      target: feature of the truth.
+      scale: ratio of target to degraded sides; None: as the images' sizes say.
+      extras: sides of further images relative to the degraded image's, by feature.
+    """
+
+    degraded: str | None
+    target: str
+    scale: int | None = None
+    extras: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,24 +169,51 @@ def index_images(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, str]]]
 
 
 class PreparedPairs:
-    """Pairs of prepared TFDS data; may be iterated again and again, in the order of its files."""
+    """Pairs of prepared TFDS data; may be iterated again and again, in the order of its files.
 
-    def __init__(self, dataset, count: int, features: tuple[str, str]):
-        self._dataset = dataset
-        self._count = count
-        self._degraded, self._target = features
+    A degraded image that is made when it is read is a function of (the data's seed, split, id).
+
+    Attributes:
+      name: of the prepared data.
+      split: which is read.
+      info: TFDS's of the data.
+      layout: which features make a pair.
+      blur: makes the degraded image from the target; None if it is a feature.
+    """
+
+    def __init__(self, builder, name: str, split: str):
+        self.name = name
+        self.split = split
+        self.info = builder.info
+        self.layout = _find_features(name, builder.info)
+        self.blur = None if self.layout.degraded else _load_blur(name, builder.info)
+        self._builder = builder
 
     def __len__(self) -> int:
-        return self._count
+        return self.info.splits[self.split].num_examples
 
     def __iter__(self) -> Iterator[ImagePair]:
-        for example in self._dataset.as_numpy_iterator():
+        return (pair for pair, _ in self.with_extras())
+
+    def with_extras(self) -> Iterator[tuple[ImagePair, dict[str, np.ndarray]]]:
+        """Yield each pair with its further images by feature name."""
+        import tensorflow_datasets as tfds
+
+        in_file_order = tfds.ReadConfig(interleave_cycle_length=1)
+        dataset = self._builder.as_dataset(
+            split=self.split, shuffle_files=False, read_config=in_file_order
+        )
+        for example in dataset.as_numpy_iterator():
             name = example["id"]
-            yield ImagePair(
-                name.decode() if isinstance(name, bytes) else str(name),
-                example[self._degraded],
-                example[self._target],
-            )
+            name = name.decode() if isinstance(name, bytes) else str(name)
+            target = example[self.layout.target]
+            extras = {feature: example[feature] for feature in self.layout.extras}
+            if self.blur is None:
+                yield ImagePair(name, example[self.layout.degraded], target), extras
+                continue
+            split = self.split.partition("[")[0]
+            pair = self.blur.pair(target, self.info.metadata["seed"], f"{split}/{name}")
+            yield ImagePair(name, pair.degraded, pair.target), extras
 
 
 def read_prepared(
@@ -182,24 +227,31 @@ def read_prepared(
       split: a TFDS split, slices such as `test[:64]` included.
 
     Returns:
-      `ImagePair`s, one per example, of the features `id` and `lr`, `hr` or `blurry`, `sharp`.
+      `ImagePair`s, one per example, of the feature `id` and those that the data's metadata names;
+      of data without such metadata, `lr` and `hr`, or `blurry` and `sharp`.
 
     Raises:
       PairError: TensorFlow Datasets is not installed, nothing is prepared under that name, the
-        split is unknown, or the features are others.
+        split is unknown, or the features are others; of data that is blurred when it is read, also
+        if the bank of kernels is not there or damaged, or the recipe is another release's.
     """
-    tfds, builder = _open_builder(name, data_dir)
-    features = _find_features(name, builder.info.features)
+    _, builder = _open_builder(name, data_dir)
+    pairs = PreparedPairs(builder, name, split)
+    splits = builder.info.splits
     try:
-        count = builder.info.splits[split].num_examples
+        count = len(pairs)
     except (KeyError, ValueError) as error:
-        known = ", ".join(sorted(builder.info.splits))
-        raise PairError(f"`{name}` has the splits {known}. Got: {split!r}.") from error
+        raise PairError(
+            f"`{name}` has the splits {', '.join(sorted(splits))}. Got: {split!r}."
+        ) from error
     if count == 0:
         raise PairError(f"`{name}` has no example in split {split!r}.")
-    in_file_order = tfds.ReadConfig(interleave_cycle_length=1)
-    dataset = builder.as_dataset(split=split, shuffle_files=False, read_config=in_file_order)
-    return PreparedPairs(dataset, count, features)
+    if pairs.blur is not None and ("+" in split or split.partition("[")[0] not in splits):
+        raise PairError(
+            f"`{name}` is blurred when it is read, which needs one split or a slice of it. "
+            f"Got: {split!r}."
+        )
+    return pairs
 
 
 def prepared_splits(name: str, data_dir: str | Path | None = None) -> list[str]:
@@ -236,10 +288,34 @@ def _not_prepared(name: str, data_dir: str | Path | None) -> str:
     return f"`{name}` is neither a folder nor prepared in {place}; see `tfdeblur data --help`."
 
 
-def _find_features(name: str, features) -> tuple[str, str]:
-    for layout in LAYOUTS:
-        if {"id", *layout} <= set(features):
-            return layout
-    raise PairError(
-        f"`{name}` must have the features id, lr, hr or id, blurry, sharp. Got: {sorted(features)}."
-    )
+def _find_features(name: str, info) -> PairLayout:
+    features, described = set(info.features), (info.metadata or {}).get("pair")
+    if described is None:
+        for names in LAYOUTS:
+            if {"id", *names} <= features:
+                return PairLayout(*names)
+        raise PairError(
+            f"`{name}` must have the features id, lr, hr or id, blurry, sharp. "
+            f"Got: {sorted(features)}."
+        )
+    try:
+        layout = PairLayout(**described)
+        named = {"id", layout.target, *filter(None, [layout.degraded]), *layout.extras}
+    except TypeError as error:
+        raise PairError(
+            f"`{name}`: `pair` in metadata.json must name degraded, target, scale and extras. "
+            f"Got: {described}."
+        ) from error
+    if not named <= features:
+        raise PairError(
+            f"`{name}` must have the features {', '.join(sorted(named))} that its metadata.json "
+            f"names. Got: {sorted(features)}."
+        )
+    return layout
+
+
+def _load_blur(name: str, info) -> BlurOnReading:
+    try:
+        return load_blur(info.data_dir, info.metadata)
+    except (ValueError, OSError) as error:
+        raise PairError(f"`{name}` is blurred when it is read: {error}") from error

@@ -1,37 +1,116 @@
 """Write a data set to disk with TensorFlow Datasets, all of it or nothing."""
 
 import contextlib
+import io
 import shutil
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
+from absl import logging
 from tensorflow_datasets.core.utils import gcs_utils
+
+from tfdeblur.data.builder import PairBuilder, check_inputs
+from tfdeblur.data.runners import pipeline_options
+
+
+@dataclass
+class Prepared:
+    """A data set that is there now.
+
+    Attributes:
+      builder: reads it.
+      written: False if it was there already and stayed.
+      notes: what was decided, resumed or started again, in words.
+      skipped: (file, reason) of what could not be used.
+    """
+
+    builder: PairBuilder
+    written: bool
+    notes: list[str]
+    skipped: list[tuple[str, str]]
 
 
 def prepare(
-    make_builder: Callable[[], tfds.core.DatasetBuilder], overwrite: bool = False
-) -> tuple[tfds.core.DatasetBuilder, bool]:
+    make_builder: Callable[[], PairBuilder],
+    *,
+    manual_dir: str | Path | None = None,
+    overwrite: bool = False,
+    beam_runner: str | None = None,
+    beam_options: Mapping[str, str] | None = None,
+) -> Prepared:
     """Prepare a builder's data, without the network.
 
-    TFDS writes to a folder of another name and renames it when it is complete; a killed run leaves
-    `incomplete.*` at most. What `overwrite` replaces comes back if the new data fails.
+    A killed run leaves `partial.<version>` beside the data's place, from which the next one goes
+    on. What `overwrite` replaces comes back if the new data fails. The data is the same, to the
+    byte, for every runner.
 
     Args:
-      make_builder: builds the TFDS builder of the data set, its configuration and folder.
+      make_builder: builds the builder of the data set, its configuration and folder.
+      manual_dir: the user's own files, for builders that need them.
       overwrite: whether to replace data that is there.
+      beam_runner: None: this process. `DirectRunner`: a process for each core. `PortableRunner` and
+        others: a cluster, whose workers reach the same folders by the same names.
+      beam_options: Beam's options by name, such as `job_endpoint`.
 
-    Returns:
-      The builder, and False if the data was there and stayed, else True.
+    Raises:
+      ValueError: there is nothing to build from, prepared data is from other files, another process
+        is building it, or Beam is missing.
     """
     gcs_utils._is_gcs_disabled = True  # Some releases of TFDS ask a bucket when a builder is made.
-    builder = make_builder()
-    if builder.is_prepared() and not overwrite:
-        return builder, False
-    config = tfds.download.DownloadConfig(try_download_gcs=False)
-    with _set_aside(Path(builder.data_dir)):
-        builder.download_and_prepare(download_config=config)
-    return builder, True
+    with _quiet():
+        builder = make_builder()
+        there = builder.is_prepared()
+    folder = _manual_folder(builder, manual_dir)
+    if there and not overwrite:
+        check_inputs(builder, folder)
+        return Prepared(builder, False, [], [])
+    options: dict[str, Any] = {}
+    if beam_runner is not None:
+        given = pipeline_options(beam_runner, beam_options or {})
+        options = {"beam_runner": beam_runner, "beam_options": given}
+    config = tfds.download.DownloadConfig(manual_dir=folder, try_download_gcs=False, **options)
+    with _set_aside(Path(builder.data_dir)), tempfile.TemporaryDirectory() as nothing, _quiet():
+        # TFDS makes its folder of downloads even if there are none.
+        builder.download_and_prepare(download_dir=nothing, download_config=config)
+    return Prepared(builder, True, builder.notes, builder.skipped)
+
+
+def _manual_folder(builder: PairBuilder, manual_dir: str | Path | None) -> Path | None:
+    """Check that the user's folder is there if, and only if, the builder needs one."""
+    if not builder.needs_manual_dir:
+        if manual_dir is not None:
+            raise ValueError(
+                f"`{builder.info.full_name}` is not made from files. "
+                f"Got: --manual_dir={manual_dir}."
+            )
+        return None
+    if manual_dir is None:
+        got = "no --manual_dir"
+    elif not Path(manual_dir).is_dir():
+        got = f"--manual_dir={manual_dir}, no folder"
+    elif not any(Path(manual_dir).iterdir()):
+        got = f"--manual_dir={manual_dir}, an empty folder"
+    else:
+        return Path(manual_dir).resolve()
+    wanted = " ".join(str(builder.MANUAL_DOWNLOAD_INSTRUCTIONS).split())
+    raise ValueError(f"`{builder.info.full_name}` needs --manual_dir: {wanted} Got: {got}.")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what TFDS says of sizes and downloads that it does not know; errors are raised."""
+    verbosity = logging.get_verbosity()
+    try:
+        if verbosity < logging.DEBUG:
+            logging.set_verbosity(logging.ERROR)
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 @contextlib.contextmanager

@@ -61,7 +61,7 @@ def draw_check_images(scale: int) -> CheckImages:
             f"is {scale}: give the gate a folder of real images."
         )
     pairs = [recipe.pair(SEED, index, "test") for index in range(COUNT)]
-    return crop_to_sizes([pair.lr for pair in pairs], [pair.hr for pair in pairs], scale)
+    return crop_to_sizes([pair.degraded for pair in pairs], [pair.target for pair in pairs], scale)
 
 
 def read_check_images(directory: Path | str, scale: int) -> CheckImages:

@@ -11,13 +11,14 @@ import struct
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from absl import logging
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 MAX_PIXELS = 50_000_000  # Below the 89 megapixels at which Pillow suspects a decompression bomb.
@@ -57,16 +58,34 @@ def read_photo(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
       ImageError: there is no such file, it is no PNG or JPEG, damaged, or larger than `max_pixels`.
     """
     path = Path(path)
+    with _opened(path) as image:
+        if image.width * image.height > max_pixels:
+            raise ImageError(
+                f"{path}: a picture must have at most {max_pixels:,} pixels. "
+                f"Got: {image.width}x{image.height}."
+            )
+        image.load()
+        return _convert(ImageOps.exif_transpose(image), path)
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Return (width, height) of a picture as it is read, turned by its EXIF tag; decodes nothing.
+
+    Raises:
+      ImageError: there is no such file, or it is no PNG or JPEG.
+    """
+    with _opened(Path(path)) as image:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+        return (image.height, image.width) if turned else (image.width, image.height)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture; whatever a decoder raises becomes an ImageError that names the file."""
     _check_file(path)
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as image:
-            if image.width * image.height > max_pixels:
-                raise ImageError(
-                    f"{path}: a picture must have at most {max_pixels:,} pixels. "
-                    f"Got: {image.width}x{image.height}."
-                )
-            image.load()
-            return _convert(ImageOps.exif_transpose(image), path)
+            yield image
     except ImageError:
         raise
     except Image.UnidentifiedImageError:

@@ -17,6 +17,7 @@ from tfdeblur.degradations.kernels.gaussian import (
     gaussian_psf,
     random_gaussian_psf,
 )
+from tfdeblur.degradations.kernels.mirrored import blur_mirrored
 from tfdeblur.degradations.kernels.psf import blur, centre_psf, check_psf, combine_psfs, splat
 from tfdeblur.degradations.kernels.spline import (
     SPLINE_EXTENTS,
@@ -52,6 +53,7 @@ __all__ = [
     "TRAJECTORY_SIZES",
     "WALK_SIZES",
     "blur",
+    "blur_mirrored",
     "centre_psf",
     "check_psf",
     "combine_psfs",

@@ -28,22 +28,20 @@ def splat(points: np.ndarray, size: int, weights: np.ndarray | None = None) -> n
         raise ValueError(f"`points` must lie within +-{size // 2} px. Got: {np.abs(points).max()}.")
     corner = np.minimum(position.astype(np.int64), size - 2)
     right, below = (position - corner).T
-    psf = np.zeros((size, size))
-    for dx, dy, weight in (
-        (0, 0, (1 - right) * (1 - below)),
-        (1, 0, right * (1 - below)),
-        (0, 1, (1 - right) * below),
-        (1, 1, right * below),
-    ):
-        share = weight if weights is None else weight * weights
-        np.add.at(psf, (corner[:, 1] + dy, corner[:, 0] + dx), share)
-    return (psf / len(points)).astype(np.float32)
+    left, above = 1 - right, 1 - below
+    shares = np.stack([left * above, right * above, left * below, right * below])
+    if weights is not None:
+        shares *= weights
+    first = corner[:, 1] * size + corner[:, 0]
+    pixels = np.stack([first, first + 1, first + size, first + size + 1])
+    psf = np.bincount(pixels.ravel(), shares.ravel(), minlength=size * size)
+    return (psf / len(points)).reshape(size, size).astype(np.float32)
 
 
 def combine_psfs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Convolve two kernels: the blur of one after the other, `[h1 + h2 - 1, w1 + w2 - 1]`."""
     top, left = second.shape[0] - 1, second.shape[1] - 1
-    padded = np.pad(first, ((top, top), (left, left)))
+    padded = cv2.copyMakeBorder(first, top, top, left, left, cv2.BORDER_CONSTANT)
     combined = cv2.filter2D(padded, -1, second[::-1, ::-1], borderType=cv2.BORDER_CONSTANT)
     rows = slice(top // 2, padded.shape[0] - top // 2)
     columns = slice(left // 2, padded.shape[1] - left // 2)

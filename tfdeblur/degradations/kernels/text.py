@@ -4,6 +4,8 @@ After Hradiš et al., "Convolutional Neural Networks for Direct Text Deblurring"
 source of SCGAN's blur (Xu et al. 2017, §4).
 """
 
+import itertools
+
 import numpy as np
 
 from tfdeblur.degradations.kernels.psf import combine_psfs, splat
@@ -30,9 +32,11 @@ def disc_psf(radius: float) -> np.ndarray:
     half = int(np.ceil(radius))
     size = 2 * half + 1
     grid = (np.arange(size * _SUPERSAMPLING) + 0.5) / _SUPERSAMPLING - size / 2
-    inside = (grid[:, None] ** 2 + grid[None, :] ** 2 <= radius**2).astype(np.float32)
-    covered = inside.reshape(size, _SUPERSAMPLING, size, _SUPERSAMPLING).sum(axis=(1, 3))
-    return (covered / covered.sum()).astype(np.float32)
+    squared = grid**2
+    inside = (squared[:, None] + squared <= radius**2).astype(np.float32)
+    rows = inside.reshape(size, _SUPERSAMPLING, -1).sum(axis=1)
+    covered = rows.reshape(size, size, _SUPERSAMPLING).sum(axis=2)
+    return covered / covered.sum()
 
 
 def random_walk_psf(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -50,18 +54,19 @@ def random_walk_psf(rng: np.random.Generator, size: int) -> np.ndarray:
     steps = int(rng.integers(64, 257))
     damping = rng.uniform(0.7, 0.995)
     acceleration = rng.standard_normal((steps, 2))
-    velocity = np.empty((steps, 2))
-    velocity[0] = acceleration[0] / np.sqrt(1 - damping**2)  # The walk's stationary spread.
-    for step in range(1, steps):
-        velocity[step] = damping * velocity[step - 1] + acceleration[step]
-    points = np.cumsum(velocity, axis=0)
+    acceleration[0] /= np.sqrt(1 - damping**2)  # The walk's stationary spread.
+    # Python's complex numbers: numpy's rows make this loop twenty times as slow.
+    pushes = acceleration.view(complex)[:, 0].tolist()
+    velocity = list(itertools.accumulate(pushes, lambda last, push: damping * last + push))
+    points = np.cumsum(np.array(velocity).view(float).reshape(steps, 2), axis=0)
     points -= points.mean(axis=0)
     extent = rng.uniform(0.2, 0.9) * (size - 2)
-    points *= extent / max(float(np.ptp(points, axis=0).max()), 1e-6)
+    points *= extent / max(float((points.max(axis=0) - points.min(axis=0)).max()), 1e-6)
     # A lopsided walk reaches further than half its extent from its mean; keep it on the grid.
     half = size // 2
     points *= min(1.0, half / float(np.abs(points).max()))
-    return splat(np.clip(points, -half, half), size)  # x * (half / x) may round to above half.
+    # x * (half / x) may round to above half.
+    return splat(np.minimum(np.maximum(points, -half), half), size)
 
 
 def text_psf(rng: np.random.Generator) -> tuple[np.ndarray, dict[str, float]]:
@@ -73,6 +78,6 @@ def text_psf(rng: np.random.Generator) -> tuple[np.ndarray, dict[str, float]]:
       The kernel, of odd side at most 29 px, and what was drawn (`disc_radius`, `walk_size`).
     """
     radius = float(rng.uniform(0.0, DISC_RADIUS_MAX))
-    size = int(rng.choice(WALK_SIZES))
+    size = WALK_SIZES[rng.integers(len(WALK_SIZES))]
     psf = combine_psfs(random_walk_psf(rng, size), disc_psf(radius))
     return psf, {"disc_radius": radius, "walk_size": float(size)}

@@ -5,10 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from tfdeblur.degradations import recipes
 from tfdeblur.degradations.kernels import blur
 from tfdeblur.degradations.pages import Page
-from tfdeblur.degradations.recipes import TextRecipe
+from tfdeblur.degradations.recipes import TextRecipe, text
 from tfdeblur.images.resize import downscale, to_uint8
 
 SMALL = TextRecipe(patch_size=32, patches_per_page=4)
@@ -16,8 +15,8 @@ GOLDEN = "e8ebeaf486239759b63353f6e2d596215fb6c38194a98f89f4b7a577f5c895c0"
 
 
 def assert_same(first, second):
-    np.testing.assert_array_equal(first.lr, second.lr)
-    np.testing.assert_array_equal(first.hr, second.hr)
+    np.testing.assert_array_equal(first.degraded, second.degraded)
+    np.testing.assert_array_equal(first.target, second.target)
     assert first.drawn == second.drawn
 
 
@@ -42,12 +41,12 @@ def test_pairs_of_known_seeds_are_golden():
         ),
     ):
         pair = recipe.pair(seed, index, split)
-        digest.update(pair.lr.tobytes() + pair.hr.tobytes())
+        digest.update(pair.degraded.tobytes() + pair.target.tobytes())
         for name, value in sorted(pair.drawn.items()):
             text = f"{value:.6g}" if isinstance(value, float) else str(value)
             digest.update(f"{name}={text}\n".encode())
     assert digest.hexdigest() == GOLDEN, (
-        "The pairs changed: raise TEXT_RECIPE_VERSION, then update this hash. If no code changed, "
+        "The pairs changed: raise TextRecipe.version, then update this hash. If no code changed, "
         "Pillow, OpenCV or numpy differ from the constraints file."
     )
 
@@ -55,11 +54,11 @@ def test_pairs_of_known_seeds_are_golden():
 def test_a_pair_depends_on_seed_split_and_index_alone():
     order = [(0, 0, "train"), (0, 5, "train"), (1, 0, "train"), (0, 0, "test"), (0, 1, "train")]
     first = {key: SMALL.pair(*key) for key in order}
-    recipes._page.cache_clear()
+    text._page.cache_clear()
     np.random.seed(3)
     for key in reversed(order):
         assert_same(SMALL.pair(*key), first[key])
-    contents = {pair.lr.tobytes() for pair in first.values()}
+    contents = {pair.degraded.tobytes() for pair in first.values()}
     assert len(contents) == len(order)
 
 
@@ -73,32 +72,32 @@ def test_consecutive_pairs_share_a_page_and_nothing_else():
 
 def test_shapes_and_types():
     pair = TextRecipe(patch_size=100, scale=2, patches_per_page=1).pair(0, 0, "validation")
-    assert (pair.lr.shape, pair.hr.shape) == ((50, 50, 3), (100, 100, 3))
-    assert pair.lr.dtype == pair.hr.dtype == np.uint8
+    assert (pair.degraded.shape, pair.target.shape) == ((50, 50, 3), (100, 100, 3))
+    assert pair.degraded.dtype == pair.target.dtype == np.uint8
     assert json.loads(json.dumps(pair.drawn)) == pair.drawn
 
 
 def test_hr_is_the_page_and_lr_its_blurred_image_reduced(monkeypatch):
     """Without noise: blur the whole page, cut the patch, round to 8 bit, MATLAB bicubic / 4."""
     psfs = []
-    text_psf = recipes.text_psf
+    text_psf = text.text_psf
 
     def record(rng):
         psf, drawn = text_psf(rng)
         psfs.append(psf)
         return psf, drawn
 
-    monkeypatch.setattr(recipes, "text_psf", record)
+    monkeypatch.setattr(text, "text_psf", record)
     recipe = dataclasses.replace(SMALL, noise_max=0.0)
     for index in range(6):
         pair = recipe.pair(4, index, "train")
-        page = recipes._page(4, "train", index // 4, recipe._page_side(), "print").image
+        page = text._page(4, "train", index // 4, recipe._page_side(), "print").image
         top, left = pair.drawn["top"], pair.drawn["left"]
-        np.testing.assert_array_equal(pair.hr, to_uint8(page[top : top + 32, left : left + 32]))
+        np.testing.assert_array_equal(pair.target, to_uint8(page[top : top + 32, left : left + 32]))
         border = len(psfs[index]) // 2
         blurred = blur(page, psfs[index])[top - border :, left - border :][:32, :32]
         expected = to_uint8(downscale(to_uint8(blurred) / 255, 4))
-        difference = np.abs(pair.lr.astype(int) - expected)
+        difference = np.abs(pair.degraded.astype(int) - expected)
         assert difference.max() <= 1
         assert difference.mean() < 0.01
 
@@ -118,17 +117,17 @@ def test_noise_has_the_drawn_strength_at_its_stage(monkeypatch, stage, gain):
     def grey(rng, split, size, domain):
         return Page(np.full((*size, 3), 0.5, np.float32), {})
 
-    monkeypatch.setattr(recipes, "render_page", grey)
-    recipes._page.cache_clear()
+    monkeypatch.setattr(text, "render_page", grey)
+    text._page.cache_clear()
     recipe = TextRecipe(patch_size=512, patches_per_page=1, noise_max=0.1, noise_stage=stage)
     try:
         pair = recipe.pair(0, 0, "train")
     finally:
-        recipes._page.cache_clear()
+        text._page.cache_clear()
     assert 0.01 < pair.drawn["noise_std"] < 0.1
-    assert (pair.lr / 255).std() == pytest.approx(gain * pair.drawn["noise_std"], rel=0.03)
-    assert (pair.lr / 255).mean() == pytest.approx(0.5, abs=0.003)
-    np.testing.assert_array_equal(pair.hr, 128)
+    assert (pair.degraded / 255).std() == pytest.approx(gain * pair.drawn["noise_std"], rel=0.03)
+    assert (pair.degraded / 255).mean() == pytest.approx(0.5, abs=0.003)
+    np.testing.assert_array_equal(pair.target, 128)
 
 
 def test_noise_is_seven_levels_at_most():
@@ -146,13 +145,13 @@ def test_empty_paper_is_drawn_again(monkeypatch):
         image[: size[0] // 2 : 4, : size[1] // 2] = 0
         return Page(image, {})
 
-    monkeypatch.setattr(recipes, "render_page", quarter)
-    recipes._page.cache_clear()
+    monkeypatch.setattr(text, "render_page", quarter)
+    text._page.cache_clear()
     try:
         pairs = [SMALL.pair(0, index, "train") for index in range(100)]
     finally:
-        recipes._page.cache_clear()
-    empty = sum(pair.hr.std() == 0 for pair in pairs)
+        text._page.cache_clear()
+    empty = sum(pair.target.std() == 0 for pair in pairs)
     assert 5 < empty < 35  # (3/4)^5 = 24 %; 75 % without the further draws.
 
 

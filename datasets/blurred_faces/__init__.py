@@ -1,0 +1,1 @@
+"""Photographs of faces, degraded: see README.md."""

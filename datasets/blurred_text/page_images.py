@@ -1,0 +1,112 @@
+"""Pairs of a user's own pages: sharp ones to be blurred, or blurred and sharp ones as Hradiš's."""
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorflow_datasets.core.features import FeaturesDict
+
+from tfdeblur.data.builder import PairConfig
+from tfdeblur.data.features import example_of, features_of
+from tfdeblur.data.pair_sources import divide_pairs, files_of, read_pair
+from tfdeblur.data.photos import Photos
+from tfdeblur.data.shards import Key, Plan, SkippedExample
+from tfdeblur.degradations.recipes import Pair, TextRecipe, UnfitImage, example_rng
+
+NAMES = ("blurry", "sharp")  # Folders of pages that are blurred already.
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class PageImagesConfig(PairConfig):
+    """What is prepared; see `PairConfig`. `count` is of training pages.
+
+    Attributes:
+      recipe: of every pair; `patches_per_page` are cut from a page in train, one elsewhere.
+      held_out: pages of validation and test.
+      blurred: whether the pages are blurred already, and lie in blurry/ and sharp/.
+    """
+
+    recipe: TextRecipe
+    held_out: tuple[int, int]
+    blurred: bool = False
+
+
+CONFIGS = [
+    PageImagesConfig(
+        name="page_images",
+        description="Pages of your own, blurred: 16 patches of 64x64 px each, and 16x16 px.",
+        recipe=TextRecipe(),
+        held_out=(100, 100),
+        examples_per_shard=1000,
+    ),
+    PageImagesConfig(
+        name="page_pairs",
+        description="The same of pages that are blurred already, as those of Hradiš et al.",
+        recipe=TextRecipe(),
+        held_out=(100, 100),
+        blurred=True,
+        examples_per_shard=1000,
+    ),
+]
+
+
+def features(config: PageImagesConfig) -> FeaturesDict:
+    """Return the features of the examples."""
+    page = np.zeros((config.recipe.patch_size, config.recipe.patch_size, 3), np.uint8)
+    return features_of(
+        example_of("", config.recipe.names, _pair(config, page, page, example_rng(0, "")))
+    )
+
+
+def plan(config: PageImagesConfig, folder: Path) -> Plan:
+    """List the pages; the patches of each are one group.
+
+    Raises:
+      ValueError: there are none.
+    """
+    if config.blurred:
+        found = divide_pairs(folder, NAMES, config.held_out, config.count)
+    else:
+        found = Photos(str(folder)).divide(config.held_out, config.count)
+    keys = {
+        split: [[Key(name, number) for number in range(_patches(config, split))] for name in names]
+        for split, names in found.names.items()
+    }
+    make = functools.partial(make_example, config, str(folder))
+    return Plan(keys, make, found.files, found.excluded, found.notes)
+
+
+def make_example(config: PageImagesConfig, folder: str, split: str, key: Key) -> dict[str, Any]:
+    """Make one example of a page: `id`, `lr`, `hr` and what was drawn.
+
+    Raises:
+      SkippedExample: the page cannot be read or is too small.
+    """
+    if config.blurred:
+        blurry, sharp = read_pair(folder, key.source, 1)
+        name = files_of(key.source)[1]
+    else:
+        blurry = sharp = Photos(folder).load(key.source)
+        name = key.source
+    recipe = config.recipe
+    if split != "train":  # Paper: no noise is mentioned for the test images.
+        config = dataclasses.replace(config, recipe=dataclasses.replace(recipe, noise_max=0.0))
+    example_id = f"{Path(name).with_suffix('').as_posix()}-{key.number:02d}"
+    rng = example_rng(config.seed, f"{recipe.name}/{split}/{example_id}")
+    try:
+        pair = _pair(config, blurry, sharp, rng)
+    except UnfitImage as error:
+        raise SkippedExample(name, str(error)) from error
+    return example_of(example_id, recipe.names, pair)
+
+
+def _pair(config: PageImagesConfig, blurry: np.ndarray, sharp: np.ndarray, rng) -> Pair:
+    if config.blurred:
+        return config.recipe.reduce(blurry, sharp, rng)
+    return config.recipe.degrade(sharp, rng)
+
+
+def _patches(config: PageImagesConfig, split: str) -> int:
+    return config.recipe.patches_per_page if split == "train" else 1

@@ -1,0 +1,1 @@
+"""Degraded and sharp images of a user's own: see README.md."""

@@ -1,0 +1,1 @@
+"""GOPRO's frames, reduced four times: see README.md."""

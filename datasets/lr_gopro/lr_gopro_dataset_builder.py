@@ -1,0 +1,280 @@
+"""Prepare `lr_gopro`: GOPRO's frames as the low-resolution, blurry patches of GFN.
+
+An example is a pure function of (configuration, frame, scale, position); nothing is drawn.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from etils import epath
+from PIL import Image
+
+from tfdeblur.data.builder import PairBuilder, PairConfig
+from tfdeblur.data.features import example_of, features_of
+from tfdeblur.data.shards import Key, Plan, SkippedExample
+from tfdeblur.degradations.recipes import GfnRecipe, UnfitImage
+from tfdeblur.images.files import IMAGE_SUFFIXES, ImageError, read_image
+from tfdeblur.images.resize import RESIZER
+
+BLUR_FOLDERS = ("blur_gamma", "blur")  # The paper's code takes the first.
+_PLACES = 100_000  # A key's number is the scale's index times this, plus the position's.
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class LrGoproConfig(PairConfig):
+    """What is prepared; see `PairConfig`. `count` is of training frames.
+
+    Attributes:
+      splits: which of GOPRO's folders, `train` and `test`, are read.
+      validation_sequences: how many sequences of train/ validate instead.
+      whole: frames instead of patches, their sides cut to multiples of 16 px.
+    """
+
+    splits: tuple[str, ...]
+    validation_sequences: int = 0
+    whole: bool = False
+
+
+CONFIGS = [
+    LrGoproConfig(
+        name="paper",
+        description="256x256 px patches at three scales, blurry and sharp 64x64 px: all of train.",
+        recipe=GfnRecipe(),
+        splits=("train",),
+        examples_per_shard=416,
+    ),
+    LrGoproConfig(
+        name="patches",
+        description="The same, but two sequences of train are held out to validate on.",
+        recipe=GfnRecipe(),
+        splits=("train",),
+        validation_sequences=2,
+        examples_per_shard=416,
+    ),
+    LrGoproConfig(
+        name="frames",
+        description="The whole frames of test: 1280x720 px, blurry and sharp 320x180 px.",
+        recipe=GfnRecipe(),
+        splits=("test",),
+        whole=True,
+        examples_per_shard=20,
+    ),
+]
+
+
+class Builder(PairBuilder):
+    """GOPRO's blurry and sharp frames, reduced four times."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First release."}
+    BUILDER_CONFIGS = CONFIGS
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "the folder of GOPRO_Large with train/ and test/, each with a folder for each sequence "
+        "that holds blur_gamma/ (or blur/) and sharp/."
+    )
+    # TFDS would look for README.md and others through the namespace package above, which fails in
+    # an editable install.
+    code_path = epath.Path(__file__)
+    pkg_dir_path = code_path.parent
+
+    builder_config: LrGoproConfig
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        recipe = self.builder_config.recipe
+        degraded, target = recipe.names
+        return self.dataset_info_from_configs(
+            features=_features(self.builder_config),
+            metadata=tfds.core.MetadataDict(
+                recipe=dataclasses.asdict(recipe),
+                recipe_name=recipe.name,
+                recipe_version=recipe.version,
+                resizer=RESIZER,
+                seed=self.builder_config.seed,
+                pair={
+                    "degraded": degraded,
+                    "target": target,
+                    "scale": recipe.scale,
+                    "extras": {"lr_sharp": 1},
+                },
+            ),
+        )
+
+    def plan(self, manual_dir: Path | None) -> Plan:
+        """List the frames and the patches of each; reads the sizes of the frames alone."""
+        assert manual_dir is not None  # `prepare` has checked it.
+        config = self.builder_config
+        excluded: list[tuple[str, str]] = []
+        notes: list[str] = []
+        frames = {split: _frames(manual_dir, split, excluded) for split in config.splits}
+        frames = {split: found for split, found in frames.items() if found}
+        if config.validation_sequences and "train" in frames:
+            frames |= _hold_out(frames["train"], config.validation_sequences)
+        if config.count is not None and len(frames.get("train", [])) > config.count:
+            notes.append(f"train: {config.count:,} of {len(frames['train']):,} frames by hash")
+            frames["train"] = sorted(sorted(frames["train"], key=_hash)[: config.count])
+        keys = {
+            split: list(_groups(config, manual_dir, found, excluded))
+            for split, found in frames.items()
+        }
+        keys = {split: groups for split, groups in keys.items() if groups}
+        files = [
+            str(manual_dir / name) for found in frames.values() for pair in found for name in pair
+        ]
+        make = functools.partial(make_example, config, str(manual_dir))
+        return Plan(keys, make, files, excluded, notes)
+
+
+def _features(config: LrGoproConfig) -> tfds.features.FeaturesDict:
+    side = config.recipe.patch_size
+    image = np.zeros((side, side, 3), np.uint8)
+    example = example_of("", config.recipe.names, config.recipe.degrade(image, image))
+    if not config.whole:
+        return features_of({**example, "frame_scale": 1.0, "top": 0, "left": 0})
+    any_size = tfds.features.Image(shape=(None, None, 3), encoding_format="png")
+    images = {name: any_size for name, value in example.items() if isinstance(value, np.ndarray)}
+    return tfds.features.FeaturesDict({"id": tfds.features.Text(), **images})
+
+
+def _frames(folder: Path, split: str, excluded: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """List (blurry, sharp) of each frame of a split, by their names below the folder."""
+    found = []
+    for sequence in sorted(path for path in folder.glob(f"{split}/*") if path.is_dir()):
+        blurry = next((sequence / n for n in BLUR_FOLDERS if (sequence / n).is_dir()), None)
+        sharp = sequence / "sharp"
+        name = sequence.relative_to(folder).as_posix()
+        if blurry is None or not sharp.is_dir():
+            excluded.append((name, "must hold blur_gamma/ or blur/, and sharp/. One is missing."))
+            continue
+        pictures = {
+            side: {path.stem: path for path in side.iterdir() if path.suffix in IMAGE_SUFFIXES}
+            for side in (blurry, sharp)
+        }
+        for stem in sorted(pictures[blurry].keys() | pictures[sharp].keys()):
+            pair = [pictures[side].get(stem) for side in (blurry, sharp)]
+            names = [path.relative_to(folder).as_posix() for path in pair if path is not None]
+            if None in pair:
+                missing = blurry.name if pair[0] is None else sharp.name
+                excluded.append((names[0], f"must have a partner in {missing}/. There is none."))
+            else:
+                found.append((names[0], names[1]))
+    return found
+
+
+def _hold_out(frames: list[tuple[str, str]], sequences: int) -> dict[str, list[tuple[str, str]]]:
+    """Take the frames of the first sequences by hash from train for validation."""
+    names = sorted({pair[0].split("/")[1] for pair in frames}, key=lambda name: _hash((name, "")))
+    if len(names) <= sequences:
+        raise ValueError(
+            f"`train/` must hold more than {sequences} sequences to hold {sequences} out. "
+            f"Got: {len(names)}."
+        )
+    held_out = set(names[:sequences])
+    return {
+        "train": [pair for pair in frames if pair[0].split("/")[1] not in held_out],
+        "validation": [pair for pair in frames if pair[0].split("/")[1] in held_out],
+    }
+
+
+def _hash(pair: tuple[str, str]) -> bytes:
+    return hashlib.sha256(pair[0].encode()).digest()
+
+
+def _groups(
+    config: LrGoproConfig,
+    folder: Path,
+    frames: list[tuple[str, str]],
+    excluded: list[tuple[str, str]],
+) -> Iterator[list[Key]]:
+    """Yield the keys of each frame."""
+    recipe = config.recipe
+    for blurry, sharp in frames:
+        source = f"{blurry}|{sharp}"
+        if config.whole:
+            yield [Key(source, 0)]
+            continue
+        try:
+            with Image.open(folder / sharp) as image:
+                width, height = image.size
+        except OSError as error:
+            excluded.append((sharp, f"must be a picture: {error}"))
+            continue
+        keys = []
+        for index, scale in enumerate(recipe.scales):
+            size = recipe.frame_size(height, width, scale)
+            keys += [Key(source, index * _PLACES + n) for n in range(len(recipe.positions(*size)))]
+        if keys:
+            yield keys
+        else:
+            rule = f"must be at least {recipe.patch_size}x{recipe.patch_size} px"
+            excluded.append((sharp, f"{rule}. Got: {width}x{height}."))
+
+
+def make_example(config: LrGoproConfig, folder: str, split: str, key: Key) -> dict[str, Any] | None:
+    """Make one example; None for a patch without detail, which the paper's code drops.
+
+    Args:
+      config: what is prepared.
+      folder: of GOPRO.
+      split: of the example; nothing hangs on it.
+      key: the names of the frame's files, and the number of the scale and the position.
+
+    Raises:
+      SkippedExample: a frame cannot be read, or its two files differ in size.
+    """
+    del split
+    recipe = config.recipe
+    blurry_name = key.source.partition("|")[0]
+    frame_id = Path(blurry_name).with_suffix("").as_posix()
+    try:
+        if config.whole:
+            blurry, sharp = (_multiple_of_16(image) for image in _read(folder, key.source))
+            return example_of(frame_id, recipe.names, recipe.degrade(blurry, sharp))
+        index, place = divmod(key.number, _PLACES)
+        scale = recipe.scales[index]
+        blurry, sharp = _scaled(recipe, folder, key.source, scale)
+        top, left = recipe.positions(*sharp.shape[:2])[place]
+        window = np.s_[top : top + recipe.patch_size, left : left + recipe.patch_size]
+        if recipe.is_flat(sharp[window]):
+            return None
+        example_id = f"{frame_id}-{round(100 * scale):03d}-{top:04d}-{left:04d}"
+        pair = recipe.degrade(blurry[window], sharp[window])
+    except UnfitImage as error:
+        raise SkippedExample(blurry_name, str(error)) from error
+    drawn = {"frame_scale": float(scale), "top": top, "left": left}
+    return {**example_of(example_id, recipe.names, pair), **drawn}
+
+
+@functools.lru_cache(maxsize=1)  # The patches of a frame are made one after the other.
+def _read(folder: str, source: str) -> tuple[np.ndarray, np.ndarray]:
+    images = []
+    for name in source.split("|"):
+        path = os.path.join(folder, name)
+        try:
+            images.append(read_image(path))
+        except ImageError as error:
+            raise SkippedExample(name, str(error).removeprefix(f"{path}: ")) from error
+    blurry, sharp = images
+    if blurry.shape != sharp.shape:
+        sizes = f"{blurry.shape[1]}x{blurry.shape[0]} and {sharp.shape[1]}x{sharp.shape[0]}"
+        raise SkippedExample(
+            source.split("|")[0], f"must be as large as its partner. Got: {sizes}."
+        )
+    return blurry, sharp
+
+
+@functools.lru_cache(maxsize=1)
+def _scaled(
+    recipe: GfnRecipe, folder: str, source: str, scale: float
+) -> tuple[np.ndarray, np.ndarray]:
+    return recipe.frames(*_read(folder, source), scale)
+
+
+def _multiple_of_16(image: np.ndarray) -> np.ndarray:
+    return image[: image.shape[0] // 16 * 16, : image.shape[1] // 16 * 16]

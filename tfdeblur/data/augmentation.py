@@ -1,0 +1,85 @@
+"""Paired augmentation: what is done to a degraded image is done to all that belongs to it.
+
+The images of a pair lie on grids of which each is a multiple of the degraded image's, its factor.
+Every draw is a function of the seed that is handed in.
+"""
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+
+def fold_seed(seed, number: tf.Tensor | int) -> tf.Tensor:
+    """Derive a seed `[2]` for `tf.random.stateless_*`: independent of every other number's."""
+    seed = tf.cast(seed, tf.int64)
+    return tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int64), alg="philox")
+
+
+def draw_corner(image: tf.Tensor, side: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Draw where a square is cut from an image, every place alike.
+
+    Args:
+      image: `[H, W, C]`.
+      side: of the square in pixels, at most H and W.
+      seed: `[2]`.
+
+    Returns:
+      Top and left, int32 scalars.
+    """
+    last = tf.shape(image)[:2] - side
+    top, left = (_draw(last[axis] + 1, fold_seed(seed, axis)) for axis in (0, 1))
+    return top, left
+
+
+def crop_pair(
+    images: Mapping[str, tf.Tensor], factors: Mapping[str, int], side: int, seed: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Cut the same random square from all images of a pair, along the degraded image's pixels.
+
+    Args:
+      images: `[factor * h, factor * w, C]` by name, among them `degraded`, `[h, w, C]`.
+      factors: by name; `degraded`'s is 1.
+      side: of the square in pixels of the degraded image, at most h and w.
+      seed: `[2]`.
+
+    Returns:
+      `[factor * side, factor * side, C]` by name.
+    """
+    top, left = draw_corner(images["degraded"], side, seed)
+    cropped = {}
+    for name, image in images.items():
+        factor = factors[name]
+        rows = slice(factor * top, factor * (top + side))
+        columns = slice(factor * left, factor * (left + side))
+        shape = (factor * side, factor * side, image.shape[-1])
+        cropped[name] = tf.ensure_shape(image[rows, columns], shape)
+    return cropped
+
+
+def turn_pair(
+    images: Mapping[str, tf.Tensor], seed: tf.Tensor, *, flip: bool, rotate: bool
+) -> dict[str, tf.Tensor]:
+    """Flip and turn all images of a pair alike.
+
+    Args:
+      images: `[H, W, C]` by name; squares, if they are to be rotated.
+      seed: `[2]`.
+      flip: whether to exchange left and right in one of two cases.
+      rotate: whether to turn by 0, 90, 180 or 270 degrees, each as often, after the flip.
+    """
+    turned = dict(images)
+    if flip:
+        flipped = _draw(2, fold_seed(seed, 0)) == 1
+        turned = {name: tf.where(flipped, image[:, ::-1], image) for name, image in turned.items()}
+    if rotate:
+        quarters = _draw(4, fold_seed(seed, 1))
+        turned = {
+            name: tf.ensure_shape(tf.image.rot90(image, quarters), image.shape)
+            for name, image in turned.items()
+        }
+    return turned
+
+
+def _draw(count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
+    """Draw one of the numbers 0 to `count` - 1."""
+    return tf.random.stateless_uniform([], seed, 0, count, tf.int32, alg="philox")

@@ -1,0 +1,42 @@
+"""TFDS features of examples, from one that was made."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from tfdeblur.degradations.recipes import Pair
+
+
+def example_of(example_id: str, names: tuple[str, str], pair: Pair) -> dict[str, Any]:
+    """Return the record of a pair: `id`, the images under their names, and what was drawn."""
+    degraded, target = names
+    return {
+        "id": example_id,
+        degraded: pair.degraded,
+        target: pair.target,
+        **pair.extras,
+        **pair.drawn,
+    }
+
+
+def features_of(example: Mapping[str, Any]) -> tfds.features.FeaturesDict:
+    """Return features that hold an example: uint8 `[H, W, C]` as PNG, numbers, and text.
+
+    Raises:
+      TypeError: a value is of another type.
+    """
+    return tfds.features.FeaturesDict({name: _feature(v) for name, v in example.items()})
+
+
+def _feature(value: Any):
+    if isinstance(value, np.ndarray) and value.dtype == np.uint8:
+        return tfds.features.Image(shape=value.shape, encoding_format="png")
+    if isinstance(value, str):
+        return tfds.features.Text()
+    if isinstance(value, (int, np.integer)):
+        return np.int64
+    if isinstance(value, (float, np.floating)):
+        return np.float32
+    raise TypeError(f"a feature must be an uint8 image, a number or text. Got: {value!r}.")

@@ -1,0 +1,112 @@
+"""The photographs that a builder degrades: a folder of the user's own, or a prepared TFDS set."""
+
+import hashlib
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from tfdeblur.data import tfds_images
+from tfdeblur.data.shards import SkippedExample
+from tfdeblur.data.sources import Excluded, list_images, load_image, split_images
+from tfdeblur.images.files import ImageError
+
+
+@dataclass(frozen=True)
+class Division:
+    """Which photographs each split is made of.
+
+    Attributes:
+      names: of each split, what `Photos.load` takes, sorted.
+      files: that are read.
+      excluded: what cannot be used.
+      notes: what was decided, in words.
+    """
+
+    names: dict[str, list[str]]
+    files: list[str]
+    excluded: list[Excluded]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Photographs by name; the object is small and can be pickled.
+
+    Attributes:
+      folder: of the user's own; empty if `source` is given.
+      source: a prepared image set of TFDS, such as `celeb_a`.
+      data_dir: where that was prepared; None: TFDS's default.
+    """
+
+    folder: str = ""
+    source: str = ""
+    data_dir: str | None = None
+
+    def divide(
+        self, held_out: tuple[int, int], train_limit: int | None, extra: Collection[str] = ()
+    ) -> Division:
+        """Say which photographs train, validate and test. See `sources.split_images`.
+
+        A prepared set is divided as TFDS has it, with at most `held_out` images to hold out.
+
+        Raises:
+          ValueError: there is nothing to divide.
+        """
+        if self.source:
+            return self._divide_prepared(held_out, train_limit)
+        images, excluded = list_images(self.folder)
+        found = split_images(self.folder, images, held_out, train_limit=train_limit, extra=extra)
+        used = {split: [i.path for i in members] for split, members in found.images.items()}
+        names = {
+            split: [Path(os.path.relpath(path, self.folder)).as_posix() for path in paths]
+            for split, paths in used.items()
+        }
+        files = [path for paths in used.values() for path in paths]
+        return Division(names, files, [*excluded, *found.excluded], found.notes)
+
+    def _divide_prepared(self, held_out: tuple[int, int], train_limit: int | None) -> Division:
+        counts = tfds_images.count_images(self.source, self.data_dir)
+        most = {"train": train_limit, "validation": held_out[0], "test": held_out[1]}
+        names = {}
+        notes = [f"divided as {self.source} is"]
+        for split, limit in most.items():
+            known = [
+                tfds_images.image_id(self.source, split, n) for n in range(counts.get(split, 0))
+            ]
+            kept = sorted(sorted(known, key=_hash)[:limit])
+            if len(kept) < len(known):
+                notes.append(f"{split}: {len(kept):,} of {len(known):,} images by hash")
+            if kept:
+                names[split] = kept
+        return Division(names, [], [], notes)
+
+    def load(self, name: str) -> np.ndarray:
+        """Read a photograph: `[H, W, 3]` uint8, not to be written to.
+
+        Raises:
+          SkippedExample: it cannot be read.
+        """
+        return _load(self, name)
+
+
+@lru_cache(maxsize=4)  # The examples of a photograph are made one after the other.
+def _load(photos: Photos, name: str) -> np.ndarray:
+    try:
+        if photos.source:
+            split, number = name.rsplit("/", 2)[1:]
+            image = tfds_images.load(photos.source, photos.data_dir, split, int(number))
+        else:
+            image = load_image(os.path.join(photos.folder, name))
+    except ImageError as error:
+        reason = str(error).removeprefix(f"{os.path.join(photos.folder, name)}: ")
+        raise SkippedExample(name, reason) from error
+    image.setflags(write=False)
+    return image
+
+
+def _hash(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()

@@ -1,0 +1,181 @@
+"""Training pairs from prepared data: read, decode, cut, blur if need be, flip and turn."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from tfdeblur.data.augmentation import crop_pair, draw_corner, fold_seed, turn_pair
+from tfdeblur.data.blur_on_reading import BlurOnReading
+from tfdeblur.data.config import DataConfig
+from tfdeblur.data.pairs import PreparedPairs, read_prepared
+from tfdeblur.data.python_calls import python_images
+from tfdeblur.data.records import ShuffledRecords
+
+_ENDLESS = np.iinfo(np.int64).max
+_ORDER, _CROP, _TURN = range(3)  # What a draw is for.
+
+
+def prepared_pairs(
+    data: DataConfig, split: str, batch_size: int, seed: int, start_step: int
+) -> tf.data.Dataset:
+    """Read the endless stream of pairs from batch number `start_step` on.
+
+    Each epoch has another order and holds as many whole batches as there are.
+
+    Args:
+      data: of which the fields for prepared data are used.
+      split: a TFDS split, slices included.
+      batch_size: pairs in a batch.
+      seed: of every draw.
+      start_step: number of the first batch.
+
+    Returns:
+      Pairs as dicts of uint8 `[H, W, C]`: `degraded`, `target` and the data's extras.
+
+    Raises:
+      ValueError: the data is not there, does not fit `data`, or has fewer pairs than a batch.
+    """
+    pairs = read_prepared(data.name, data.data_dir or None, split)
+    decoder = PairDecoder(pairs, data, seed)
+    records = ShuffledRecords(pairs.info.splits[split].file_instructions, data.shuffle_buffer)
+    steps_per_epoch = records.count // batch_size
+    if steps_per_epoch == 0:
+        raise ValueError(
+            f"`{data.name}` must have at least one batch of {batch_size} pairs in {split!r}. "
+            f"Got: {records.count} pairs."
+        )
+    first_epoch, passed = divmod(start_step, steps_per_epoch)
+
+    def chunks(epoch: tf.Tensor) -> tf.data.Dataset:
+        first = tf.where(epoch == first_epoch, tf.constant(passed * batch_size, tf.int64), 0)
+        end = tf.constant(steps_per_epoch * batch_size, tf.int64)
+        return records.chunks(fold_seed((seed, _ORDER), epoch), first, end)
+
+    stream = tf.data.Dataset.range(first_epoch, _ENDLESS).flat_map(chunks)
+    stream = stream.prefetch(1).unbatch().enumerate(start_step * batch_size)
+    return stream.map(decoder.decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+class PairDecoder:
+    """Makes a training pair of a record: a function of (record, seed, position) alone.
+
+    Raises:
+      ValueError: the data's files or sizes do not fit `data`.
+    """
+
+    def __init__(self, pairs: PreparedPairs, data: DataConfig, seed: int):
+        import tensorflow_datasets as tfds
+
+        info, layout = pairs.info, pairs.layout
+        if info.file_format != tfds.core.FileFormat.TFRECORD:
+            raise ValueError(
+                f"`{data.name}` must be prepared as TFRecords. Got: {info.file_format}."
+            )
+        self._data = data
+        self._seed = seed
+        self._blur = pairs.blur
+        self._scale = layout.scale or _scale_of(pairs)
+        self._factors = {"target": self._scale, **layout.extras}
+        self._sources = {"target": layout.target, **{name: name for name in layout.extras}}
+        if layout.degraded is not None:
+            self._factors["degraded"] = 1
+            self._sources["degraded"] = layout.degraded
+        used = {"id", *self._sources.values()}
+        self._features = tfds.features.FeaturesDict({name: info.features[name] for name in used})
+        self._shapes = {key: info.features[name].shape for key, name in self._sources.items()}
+        self._varying = any(None in shape for shape in self._shapes.values())
+        self._check_shapes()
+
+    def decode(self, position: tf.Tensor, record: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Decode record number `position` of the stream; see `prepared_pairs`."""
+        example = self._features.deserialize_example(record)
+        images = {key: example[name] for key, name in self._sources.items()}
+        if self._varying:
+            with tf.control_dependencies(self._assertions(example["id"], images)):
+                images = {key: tf.identity(image) for key, image in images.items()}
+        crop_seed = fold_seed((self._seed, _CROP), position)
+        side = self._data.crop_size // self._scale
+        if self._blur is not None:
+            images = self._blurred(self._blur, images["target"], position, crop_seed)
+        elif side:
+            images = crop_pair(images, self._factors, side, crop_seed)
+        turn_seed = fold_seed((self._seed, _TURN), position)
+        return turn_pair(
+            images, turn_seed, flip=self._data.augment_flip, rotate=self._data.augment_rotate
+        )
+
+    def _blurred(
+        self, blur: BlurOnReading, sharp: tf.Tensor, position: tf.Tensor, seed: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Cut a square from a sharp image and blur it; what lies around it is blurred into it."""
+        side = self._data.crop_size
+        window = draw_corner(sharp, side, seed) if side else ()
+
+        def make(sharp: np.ndarray, position: np.ndarray, *corner: np.ndarray):
+            window = (int(corner[0]), int(corner[1]), side) if side else None
+            pair = blur.pair(sharp, self._seed, str(int(position)), window)
+            return pair.degraded, pair.target
+
+        shape = (side, side, sharp.shape[-1]) if side else sharp.shape
+        degraded, target = python_images(make, [sharp, position, *window], [shape, shape])
+        return {"degraded": degraded, "target": target}
+
+    def _check_shapes(self) -> None:
+        """Check what the features say about the images' sizes."""
+        data, scale, crop_size = self._data, self._scale, self._data.crop_size
+        got = ", ".join(f"{key} {shape}" for key, shape in sorted(self._shapes.items()))
+        height, width = self._shapes["target"][:2]
+        if self._varying and not crop_size:
+            raise ValueError(
+                f"`{data.name}` must hold images of one size, or be cropped (`data.crop_size`). "
+                f"Got: {got}."
+            )
+        if not self._varying and any(
+            (shape[0] * scale, shape[1] * scale) != (height * factor, width * factor)
+            for shape, factor in ((self._shapes[key], self._factors[key]) for key in self._shapes)
+        ):
+            raise ValueError(f"`{data.name}` must hold images {self._rule()}. Got: {got}.")
+        most = "" if self._varying else f", at most {min(height, width)}"
+        if crop_size % scale or (most and crop_size > min(height, width)):
+            raise ValueError(
+                f"`data.crop_size` must be a multiple of {scale}{most}. Got: {crop_size}."
+            )
+        if data.augment_rotate and not crop_size and height != width:
+            raise ValueError(
+                "`data.augment_rotate` must be off, or images square or cropped "
+                f"(`data.crop_size`). Got: {got}."
+            )
+
+    def _assertions(self, name: tf.Tensor, images: Mapping[str, tf.Tensor]) -> list[tf.Operation]:
+        """Check the sizes of one pair, of data whose images differ in size."""
+        sizes = {key: tf.shape(image)[:2] for key, image in images.items()}
+        degraded = sizes["target"] // self._scale
+        fit = [size == self._factors[key] * degraded for key, size in sizes.items()]
+        crop = f"{self._data.crop_size}x{self._data.crop_size}"
+        who = f"`{self._data.name}`: pair"
+        return [
+            tf.debugging.Assert(tf.reduce_all(holds), [who, name, rule, *got], summarize=3)
+            for holds, rule, got in (
+                (
+                    fit,
+                    f"must have images {self._rule()}. Got:",
+                    [sizes[key] for key in sorted(sizes)],
+                ),
+                (
+                    sizes["target"] >= self._data.crop_size,
+                    f"must be at least {crop} px, `data.crop_size`. Got:",
+                    [sizes["target"]],
+                ),
+            )
+        ]
+
+    def _rule(self) -> str:
+        factors = ", ".join(f"{key} {factor}" for key, factor in sorted(self._factors.items()))
+        return f"whose sides are multiples of those of the degraded image ({factors})"
+
+
+def _scale_of(pairs: PreparedPairs) -> int:
+    """Return the scale of data that does not name it, as its first pair has it."""
+    first = next(iter(pairs))
+    return max(1, first.target.shape[0] // first.degraded.shape[0])

@@ -1,0 +1,65 @@
+"""Where shards are written: in this process, on all cores or on a cluster (Apache Beam)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from tfdeblur.data.shards import Shard, ShardReport
+
+DIRECT_RUNNER = "DirectRunner"
+# All cores of this machine, each with a process: threads would share Python's lock.
+_ALL_CORES = {"direct_running_mode": "multi_processing", "direct_num_workers": "0"}
+
+
+def run(
+    work: Callable[[Shard], ShardReport],
+    todo: Sequence[Shard],
+    beam_runner: Any = None,
+    beam_options: Any = None,
+) -> None:
+    """Write each shard, here or by Beam.
+
+    Args:
+      work: writes a shard; it is pickled for Beam.
+      todo: the shards.
+      beam_runner: None: this process. Else the name of a Beam runner or the runner itself.
+      beam_options: `apache_beam.options.pipeline_options.PipelineOptions` or None.
+    """
+    if not todo:
+        return
+    if beam_runner is None:
+        for shard in tqdm(todo, unit="file", disable=None):
+            work(shard)
+        return
+    import apache_beam as beam
+
+    with beam.Pipeline(runner=beam_runner, options=beam_options) as pipeline:
+        _ = (
+            pipeline
+            | "shards" >> beam.Create(list(todo))
+            | "spread" >> beam.Reshuffle()
+            | "write" >> beam.Map(work)
+        )
+
+
+def pipeline_options(beam_runner: str, given: Mapping[str, str]):
+    """Build Beam's options for a runner.
+
+    Args:
+      beam_runner: `DirectRunner` gets a process for each core unless `given` says otherwise.
+      given: option by name, as on Beam's command line without the dashes.
+
+    Raises:
+      ValueError: Beam is not installed.
+    """
+    try:
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError as error:
+        raise ValueError(
+            "`--beam_runner` needs the extra `beam`: pip install 'tfdeblur[beam]'."
+        ) from error
+    chosen = {**(_ALL_CORES if beam_runner == DIRECT_RUNNER else {}), **given}
+    # Beam would look for its own flags in sys.argv if the list were empty.
+    flags = [f"--runner={beam_runner}", *(f"--{name}={value}" for name, value in chosen.items())]
+    return PipelineOptions(flags)

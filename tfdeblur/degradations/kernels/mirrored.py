@@ -1,0 +1,121 @@
+"""Blur of 8-bit images, whole or a window of them: exact and, for the papers' kernels, fast."""
+
+import cv2
+import numpy as np
+
+from tfdeblur.degradations.kernels.psf import blur
+
+_UNITS = 1 << 16  # Of a weight; 255 * 2^16 < 2^24, so that float32 holds every sum exactly.
+_SUM_TOLERANCE = 1e-4  # A quarter of a level of 8 bits is 1e-3.
+_TAPS_MAX = 512  # More than any kernel of the papers has; above, a Fourier transform is faster.
+_PART_AREA_MAX = 129  # Above, cv2.filter2D takes a Fourier transform.
+
+
+def blur_mirrored(
+    image: np.ndarray, psf: np.ndarray, window: tuple[int, int, int, int] | None = None
+) -> np.ndarray:
+    """Convolve an image with a kernel; beyond its borders the image is mirrored (…b a|a b c…).
+
+    Only the pixels that the window sees and the weights that are not 0 are worked on. Weights are
+    taken in units of 2^-16, their sum stays 1: float32 holds every sum exactly, so that the result
+    is the same bit by bit on every machine, for a window as for the whole image, and a constant
+    image stays constant. A kernel of more than 512 weights goes through a Fourier transform, which
+    is exact to about 1e-4.
+
+    Args:
+      image: `[H, W]` or `[H, W, C]` uint8.
+      psf: a kernel, see `check_psf`.
+      window: top, left, height and width in pixels of what is wanted of the result, within the
+        image; by default the whole.
+
+    Returns:
+      float32 `[height, width(, C)]` in [0, 255].
+
+    Raises:
+      ValueError: `image` is not uint8, `psf` not square with an odd side, non-negative and of sum
+        1, or the window leaves the image.
+    """
+    if image.dtype != np.uint8 or image.ndim not in (2, 3):
+        raise ValueError(f"`image` must be [H, W(, C)] uint8. Got: {image.shape} {image.dtype}.")
+    top, left, height, width = window or (0, 0, *image.shape[:2])
+    bottom, right = top + height, left + width
+    if min(top, left) < 0 or bottom > image.shape[0] or right > image.shape[1]:
+        raise ValueError(f"`window` must lie in {image.shape[:2]}. Got: {window}.")
+    weights = _flipped_units(psf)
+    region = _surroundings(image, (top, left, height, width), weights.shape).astype(np.float32)
+    if np.count_nonzero(weights) > _TAPS_MAX or weights.shape[1] > _PART_AREA_MAX:
+        return blur(region, weights[::-1, ::-1] / _UNITS)
+    blurred = np.zeros((height, width, *image.shape[2:]), np.float32)
+    for row, column, part in _parts(weights):
+        rows, columns = part.shape
+        seen = region[row : row + height + rows - 1, column : column + width + columns - 1]
+        filtered = cv2.filter2D(seen, -1, part, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
+        blurred += filtered.reshape(seen.shape)[:height, :width]
+    blurred *= np.float32(1 / _UNITS)
+    return blurred
+
+
+def _flipped_units(psf: np.ndarray) -> np.ndarray:
+    """Return a kernel's weights in units, turned by 180 degrees, without zeros around them.
+
+    As much is cut off on opposite sides, so that the middle stays the middle.
+    """
+    running = np.cumsum(psf, dtype=np.float64)
+    square = psf.ndim == 2 and psf.shape[0] == psf.shape[1] and len(psf) % 2 == 1
+    # Rounding the running sum keeps the total, and 0 stays 0.
+    units = np.diff(np.rint(running * (_UNITS / running[-1])), prepend=0)
+    if not square or not abs(running[-1] - 1) < _SUM_TOLERANCE or units.min() < 0:
+        raise ValueError(
+            "`psf` must be square with an odd side, non-negative and of sum 1. "
+            f"Got: {psf.shape} with values from {psf.min():.3g} and a sum of {running[-1]:.6g}."
+        )
+    units = units.reshape(psf.shape)
+    middle = len(psf) // 2
+    rows, columns = (np.flatnonzero(units.any(axis=axis)) - middle for axis in (1, 0))
+    reach_y, reach_x = max(-rows[0], rows[-1], 0), max(-columns[0], columns[-1], 0)
+    used = units[middle - reach_y : middle + reach_y + 1, middle - reach_x : middle + reach_x + 1]
+    return used[::-1, ::-1].astype(np.float32)
+
+
+def _surroundings(
+    image: np.ndarray, window: tuple[int, int, int, int], sides: tuple[int, ...]
+) -> np.ndarray:
+    """Cut out a window and what a kernel of odd sides sees around it, mirrored if need be."""
+    (above, rows, below), (before, columns, after) = (
+        _reach(length, start, size, side // 2)
+        for length, start, size, side in zip(
+            image.shape[:2], window[:2], window[2:], sides, strict=True
+        )
+    )
+    inside = image[rows, columns]
+    # It reaches further inwards than what is missing: nothing else is mirrored.
+    region = cv2.copyMakeBorder(inside, above, below, before, after, cv2.BORDER_REFLECT)
+    return region.reshape(*region.shape[:2], *image.shape[2:])
+
+
+def _reach(length: int, start: int, size: int, more: int) -> tuple[int, slice, int]:
+    """Widen a stretch by `more` on both sides: what there is, and how much is missing where."""
+    first, last = start - more, start + size + more
+    return max(0, -first), slice(max(0, first), min(length, last)), max(0, last - length)
+
+
+def _parts(weights: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+    """Cut weights into (row, column, part), without rows and columns of zeros around each part.
+
+    Parts are small enough for cv2.filter2D to sum, which skips zeros, rather than transform.
+    """
+    used = weights != 0
+    firsts = used.argmax(axis=1).tolist()
+    lasts = (used.shape[1] - used[:, ::-1].argmax(axis=1)).tolist()
+    rows = np.flatnonzero(used.any(axis=1)).tolist()
+    parts = []
+    while rows:
+        top, left, right = rows[0], firsts[rows[0]], lasts[rows[0]]
+        bottom = top
+        while rows:
+            columns = min(left, firsts[rows[0]]), max(right, lasts[rows[0]])
+            if (rows[0] + 1 - top) * (columns[1] - columns[0]) > _PART_AREA_MAX:
+                break
+            (left, right), bottom = columns, rows.pop(0) + 1
+        parts.append((top, left, np.ascontiguousarray(weights[top:bottom, left:right])))
+    return parts

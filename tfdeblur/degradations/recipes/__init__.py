@@ -1,0 +1,44 @@
+"""Degradation recipes, one for each of the papers' data: sharp image, random numbers -> pair.
+
+Whatever is drawn comes from the numpy Generator that is passed in, see `example_rng`: any pair can
+be made again alone, on any machine, in any order. Images are uint8, and are rounded to 8 bits after
+the noise and after every resizing, which is MATLAB's bicubic.
+
+| recipe | data | file |
+|---|---|---|
+| `TextRecipe` | SCGAN's text | text.py |
+| `ScganFaceRecipe` | SCGAN's faces | scgan_face.py |
+| `EnhanceUnetRecipe` | Qi et al.'s faces | enhance_unet.py |
+| `WrfnRecipe` | WRFN's grey faces | wrfn.py |
+| `TwoBranchRecipe` | Yun et al.'s faces in motion | two_branch.py |
+| `GfnRecipe` | GFN's patches of GOPRO | gfn.py |
+"""
+
+from tfdeblur.degradations.recipes.enhance_unet import TEST_PAIRS, TRAIN_PAIRS, EnhanceUnetRecipe
+from tfdeblur.degradations.recipes.generated import GENERATED, GeneratedRecipe
+from tfdeblur.degradations.recipes.geometry import patch_positions
+from tfdeblur.degradations.recipes.gfn import GfnRecipe
+from tfdeblur.degradations.recipes.pair import Pair, Recipe, UnfitImage, example_rng
+from tfdeblur.degradations.recipes.scgan_face import ScganFaceRecipe
+from tfdeblur.degradations.recipes.text import PAGES_ALIVE, TextRecipe
+from tfdeblur.degradations.recipes.two_branch import TwoBranchRecipe
+from tfdeblur.degradations.recipes.wrfn import WrfnRecipe
+
+__all__ = [
+    "GENERATED",
+    "PAGES_ALIVE",
+    "TEST_PAIRS",
+    "TRAIN_PAIRS",
+    "EnhanceUnetRecipe",
+    "GeneratedRecipe",
+    "GfnRecipe",
+    "Pair",
+    "Recipe",
+    "ScganFaceRecipe",
+    "TextRecipe",
+    "TwoBranchRecipe",
+    "UnfitImage",
+    "WrfnRecipe",
+    "example_rng",
+    "patch_positions",
+]

@@ -1,0 +1,148 @@
+"""Blurry frames of a camera in motion, cut into low-resolution patches: the data of GFN."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tfdeblur.degradations.recipes.geometry import patch_positions, resized, size_text
+from tfdeblur.degradations.recipes.pair import Pair, Recipe, UnfitImage
+from tfdeblur.images.resize import downscale, round_levels
+
+SCALE_LAWS = ("fixed", "random")
+
+
+@dataclass(frozen=True)
+class GfnRecipe(Recipe):
+    """Patches of GOPRO's pairs of frames: the data of GFN (Zhang et al. 2018, §4.1).
+
+    blurry and sharp frame -> MATLAB bicubic by each of three scales -> sides cut to a multiple of 4
+    -> patches of 256 px every 128 px, without flat ones -> both MATLAB bicubic / 4.
+
+    Paper: frames are resized "with three random scales"; here: those of its released code, 0.5, 0.7
+    and 1, or, with `scale_law="random"`, three draws from U(0.5, 1).
+
+    Attributes:
+      patch_size: side of the square target in pixels, a multiple of `scale`.
+      stride: between patches in pixels.
+      scales: of the frames, in (0, 1].
+      scale: of the pair.
+      gradient_min: patches whose sharp image is flatter are dropped, see `is_flat`.
+      scale_law: `fixed` or `random`.
+    """
+
+    name = "gfn"
+    version = "1.0.0"
+    patch_size: int = 256
+    stride: int = 128
+    scales: tuple[float, ...] = (1.0, 0.7, 0.5)
+    scale: int = 4
+    gradient_min: float = 0.005
+    scale_law: str = "fixed"
+
+    def __post_init__(self):
+        object.__setattr__(self, "scales", tuple(self.scales))  # A list, if it comes from JSON.
+        if self.scale < 1:
+            raise ValueError(f"`scale` must be at least 1. Got: {self.scale}.")
+        if self.patch_size < self.scale or self.patch_size % self.scale:
+            raise ValueError(
+                f"`patch_size` must be a multiple of `scale` = {self.scale}. "
+                f"Got: {self.patch_size}."
+            )
+        if self.stride < 1:
+            raise ValueError(f"`stride` must be at least 1. Got: {self.stride}.")
+        if not self.scales or not all(0 < scale <= 1 for scale in self.scales):
+            raise ValueError(f"`scales` must lie in (0, 1]. Got: {self.scales}.")
+        if not 0 <= self.gradient_min < np.inf:
+            raise ValueError(
+                f"`gradient_min` must be at least 0 and finite. Got: {self.gradient_min}."
+            )
+        if self.scale_law not in SCALE_LAWS:
+            raise ValueError(f"`scale_law` must be 'fixed' or 'random'. Got: {self.scale_law!r}.")
+
+    def frame_scales(self, rng: np.random.Generator) -> tuple[float, ...]:
+        """Return by what a pair of frames is resized; nothing is drawn if the scales are fixed."""
+        if self.scale_law == "fixed":
+            return self.scales
+        return tuple(float(scale) for scale in rng.uniform(0.5, 1.0, len(self.scales)))
+
+    def frame_size(self, height: int, width: int, frame_scale: float) -> tuple[int, int]:
+        """Return (height, width) of a frame after `frames`."""
+        rows, columns = (_resized_side(side, frame_scale) for side in (height, width))
+        return rows // self.scale * self.scale, columns // self.scale * self.scale
+
+    def frames(
+        self, blurry: np.ndarray, sharp: np.ndarray, frame_scale: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Resize a pair of frames and cut their sides to multiples of `scale`.
+
+        Args:
+          blurry: `[H, W, 3]` uint8.
+          sharp: the same.
+          frame_scale: in (0, 1].
+
+        Returns:
+          Both, uint8, in `frame_size`.
+
+        Raises:
+          ValueError: `frame_scale` is out of its range.
+          UnfitImage: the frames differ in size.
+        """
+        if not 0 < frame_scale <= 1:
+            raise ValueError(f"`frame_scale` must lie in (0, 1]. Got: {frame_scale}.")
+        _check_sizes(blurry, sharp)
+        rows, columns = (_resized_side(side, frame_scale) for side in blurry.shape[:2])
+        height, width = self.frame_size(blurry.shape[0], blurry.shape[1], frame_scale)
+        first, second = (resized(image, rows, columns) for image in (blurry, sharp))
+        return first[:height, :width], second[:height, :width]
+
+    def positions(self, height: int, width: int) -> list[tuple[int, int]]:
+        """Return (top, left) of every patch of a resized frame, row by row."""
+        return patch_positions(height, width, self.patch_size, self.stride)
+
+    def is_flat(self, sharp: np.ndarray) -> bool:
+        """Tell whether a sharp patch has too little detail to learn from.
+
+        The gradient at a pixel is (right neighbour - pixel, lower neighbour - pixel) of the grey
+        values (BT.601) in [0, 1]. The patch is flat if its mean length is below `gradient_min`.
+
+        Args:
+          sharp: `[h, w, 3]` uint8.
+        """
+        grey = cv2.cvtColor(sharp, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        right, down = grey[:-1, 1:] - grey[:-1, :-1], grey[1:, :-1] - grey[:-1, :-1]
+        return float(cv2.magnitude(right, down).mean(dtype=np.float64)) < 255 * self.gradient_min
+
+    def degrade(self, blurry: np.ndarray, sharp: np.ndarray) -> Pair:
+        """Reduce a pair of patches, or of whole frames; nothing is drawn.
+
+        Args:
+          blurry: `[h, w, 3]` uint8, h and w multiples of `scale`.
+          sharp: the same; it is the target.
+
+        Returns:
+          A pair with the extra `lr_sharp`, the reduced sharp image.
+
+        Raises:
+          UnfitImage: the images differ in size or their sides are no multiples.
+        """
+        _check_sizes(blurry, sharp)
+        if blurry.shape[0] % self.scale or blurry.shape[1] % self.scale:
+            raise UnfitImage(
+                f"must have sides that are multiples of {self.scale}. Got: {size_text(blurry)}."
+            )
+        lr, lr_sharp = (round_levels(downscale(image, self.scale)) for image in (blurry, sharp))
+        return Pair(lr, sharp, {}, {"lr_sharp": lr_sharp})
+
+
+def _resized_side(side: int, frame_scale: float) -> int:
+    """Round up, as MATLAB's imresize does; 0.7 * 720 is 504, whatever its last bit says."""
+    return math.ceil(round(frame_scale * side, 6))
+
+
+def _check_sizes(blurry: np.ndarray, sharp: np.ndarray) -> None:
+    if blurry.shape != sharp.shape:
+        raise UnfitImage(
+            f"must be as large as the sharp frame, {size_text(sharp)} px. Got: {size_text(blurry)}."
+        )

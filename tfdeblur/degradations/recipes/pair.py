@@ -1,0 +1,69 @@
+"""What every recipe makes, says about itself, and draws from."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One degraded image and its truth.
+
+    Attributes:
+      degraded: `[h, w, C]` uint8, what a model is given.
+      target: `[scale * h, scale * w, C]` uint8, what it should make of it.
+      drawn: everything that was drawn, JSON scalars by name.
+      extras: further images by feature name, uint8; a mask is `[H, W, 1]` of 0 and 255.
+    """
+
+    degraded: np.ndarray
+    target: np.ndarray
+    drawn: dict[str, Any]
+    extras: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class UnfitImage(ValueError):
+    """A source image that a recipe cannot use.
+
+    The message is a predicate, to be put behind the image's name: "must be at least 150x150 px.
+    Got: 120x90."
+    """
+
+
+class Recipe:
+    """What a recipe says about its pairs; its fields are everything else that changes them.
+
+    Attributes:
+      name: of the data, and of the recipe in a data set's metadata.
+      version: raised with every change that alters a pair; golden hashes guard it.
+      scale: the target's size relative to the degraded image's.
+      channels: of both.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    scale: int
+    channels: ClassVar[int] = 3
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Feature names of the degraded image and of the target."""
+        return ("lr", "hr") if self.scale > 1 else ("blurry", "sharp")
+
+
+def example_rng(seed: int, key: str) -> np.random.Generator:
+    """Return the generator of one example, independent of that of every other seed or key.
+
+    Args:
+      seed: at least 0.
+      key: of the example, any text.
+
+    Raises:
+      ValueError: `seed` is negative.
+    """
+    if seed < 0:
+        raise ValueError(f"`seed` must be at least 0. Got: {seed}.")
+    words = np.frombuffer(hashlib.sha256(key.encode()).digest(), "<u4")
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *words.tolist()])))

@@ -1,0 +1,202 @@
+"""SCGAN's text (Xu et al. 2017, §4): of rendered pages, of a user's pages, of blurred pages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from tfdeblur.degradations.kernels import TEXT_PSF_SIZE_MAX, blur, blur_mirrored, text_psf
+from tfdeblur.degradations.page_sources import SPLITS
+from tfdeblur.degradations.pages import DOMAINS, Page, render_page
+from tfdeblur.degradations.recipes.geometry import check_photo, size_text
+from tfdeblur.degradations.recipes.noise import check_noise, reduce_noisily
+from tfdeblur.degradations.recipes.pair import Pair, Recipe, UnfitImage
+from tfdeblur.images.resize import cubic, to_uint8
+
+PAGES_ALIVE = 16  # Whoever alternates between more pages than this may render them anew each time.
+_INK = 0.05  # Standard deviation of a patch's values, as a share of the range, that shows some ink.
+
+
+@dataclass(frozen=True)
+class TextRecipe(Recipe):
+    """Blurred, low-resolution pages: the text data of SCGAN (Xu et al. 2017, §4), rendered.
+
+    sharp page -> disc ⊛ random walk -> Gaussian noise, sigma ~ U(0, 7/255) -> 8 bit -> MATLAB
+    bicubic / 4 -> 8 bit. The noise is added to the blurred high-resolution patch, before the
+    down-sampling (`noise_stage="hr"`), or after it (`"lr"`); the paper's "blurred patches" does not
+    say which.
+
+    Attributes:
+      patch_size: side of the square target in pixels, a multiple of `scale`.
+      patches_per_page: how many consecutive indices are cut from one rendered page.
+      noise_max: largest noise standard deviation on the [0, 1] scale; 0 turns noise off.
+      noise_stage: `hr` or `lr`.
+      domain: a domain of `pages.render_page`.
+    """
+
+    name = "scgan_text"
+    version = "1.0.0"
+    patch_size: int = 64
+    patches_per_page: int = 16
+    scale: int = 4
+    noise_max: float = 7 / 255
+    noise_stage: str = "hr"
+    domain: str = "print"
+
+    def __post_init__(self):
+        if self.scale < 1:
+            raise ValueError(f"`scale` must be at least 1. Got: {self.scale}.")
+        if self.patch_size < 32 or self.patch_size % self.scale:
+            raise ValueError(
+                f"`patch_size` must be at least 32 and a multiple of `scale` = {self.scale}. "
+                f"Got: {self.patch_size}."
+            )
+        if self.patches_per_page < 1:
+            raise ValueError(
+                f"`patches_per_page` must be at least 1. Got: {self.patches_per_page}."
+            )
+        check_noise(self.noise_max, self.noise_stage)
+        if self.domain not in DOMAINS:
+            raise ValueError(f"`domain` must be one of {DOMAINS}. Got: {self.domain!r}.")
+
+    def pair(self, seed: int, index: int, split: str) -> Pair:
+        """Make pair number `index` of a split, from a rendered page. See the class for the recipe.
+
+        Raises:
+          ValueError: `split` is unknown or `index` negative.
+        """
+        if index < 0:
+            raise ValueError(f"`index` must be at least 0. Got: {index}.")
+        page_index = index // self.patches_per_page
+        page = _page(seed, split, page_index, self._page_side(), self.domain)
+        rng = _generator(seed, split, "pair", index)
+        psf, drawn = text_psf(rng)
+        border = psf.shape[0] // 2
+        most = TEXT_PSF_SIZE_MAX // 2
+        last = page.image.shape[0] - most - self.patch_size
+        top, left = self._position(page.image, lambda: rng.integers(most, last + 1, 2).tolist())
+        side = self.patch_size
+        rows = slice(top - border, top + side + border)
+        region = page.image[rows, left - border : left + side + border]
+        noise_std = float(rng.uniform(0.0, self.noise_max))
+        blurred = blur(region, psf)
+        if self.noise_stage == "hr":
+            blurred = blurred + noise_std * rng.standard_normal(blurred.shape, np.float32)
+        lr = _shrink(to_uint8(blurred).astype(np.float32) / 255, self.scale)
+        if self.noise_stage == "lr":
+            lr = lr + noise_std * rng.standard_normal(lr.shape, np.float32)
+        hr = page.image[top : top + side, left : left + side]
+        drawn = {
+            **page.drawn,
+            **drawn,
+            "noise_std": noise_std,
+            "page": page_index,
+            "top": top,
+            "left": left,
+        }
+        return Pair(to_uint8(lr), to_uint8(hr), drawn)
+
+    def degrade(self, page: np.ndarray, rng: np.random.Generator) -> Pair:
+        """Cut a random patch from a page of the user's own and degrade it.
+
+        The blur sees the patch's real surroundings, and mirrored ones where the page ends.
+
+        Args:
+          page: `[H, W, 3]` uint8, sharp.
+          rng: source of every draw.
+
+        Raises:
+          UnfitImage: the page is smaller than the patch.
+        """
+        side = self.patch_size
+        psf, drawn = text_psf(rng)
+        top, left = self._position_on(page, rng)
+        noise_std = float(rng.uniform(0.0, self.noise_max))
+        blurred = blur_mirrored(page, psf, (top, left, side, side))
+        lr = reduce_noisily(blurred, rng, noise_std, self.noise_stage, self.scale)
+        hr = page[top : top + side, left : left + side]
+        return Pair(lr, hr, {**drawn, "noise_std": noise_std, "top": top, "left": left})
+
+    def reduce(self, blurry: np.ndarray, sharp: np.ndarray, rng: np.random.Generator) -> Pair:
+        """Cut a random patch from a page that is blurred already; add noise and reduce it.
+
+        For the pairs that Hradiš et al. published, from which SCGAN's were cut.
+
+        Args:
+          blurry: `[H, W, 3]` uint8.
+          sharp: the same page, of the same shape.
+          rng: source of every draw.
+
+        Raises:
+          UnfitImage: the page is smaller than the patch, or the images differ in size.
+        """
+        if blurry.shape != sharp.shape:
+            raise UnfitImage(
+                f"must be as large as the sharp image, {size_text(sharp)} px. "
+                f"Got: {size_text(blurry)}."
+            )
+        side = self.patch_size
+        top, left = self._position_on(sharp, rng)
+        noise_std = float(rng.uniform(0.0, self.noise_max))
+        patch = (slice(top, top + side), slice(left, left + side))
+        lr = reduce_noisily(blurry[patch], rng, noise_std, self.noise_stage, self.scale)
+        return Pair(lr, sharp[patch], {"noise_std": noise_std, "top": top, "left": left})
+
+    def _page_side(self) -> int:
+        """Room for the patch and the blur's border; pages that are cut up are wider."""
+        border = TEXT_PSF_SIZE_MAX // 2
+        side = self.patch_size if self.patches_per_page == 1 else max(384, 2 * self.patch_size)
+        return side + 2 * border
+
+    def _position_on(self, page: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
+        check_photo(page, self.patch_size)
+        room = [length - self.patch_size + 1 for length in page.shape[:2]]
+        return self._position(page, lambda: [int(rng.integers(most)) for most in room])
+
+    def _position(self, page: np.ndarray, draw: Callable[[], list[int]]) -> tuple[int, int]:
+        """Draw the patch's corner; empty paper gets up to four further draws."""
+        least = _INK * (255 if page.dtype == np.uint8 else 1)
+        for _ in range(5):
+            top, left = draw()
+            patch = page[top : top + self.patch_size, left : left + self.patch_size]
+            if cv2.meanStdDev(patch)[1][1] > least:  # Of green.
+                break
+        return top, left
+
+
+def _shrink(image: np.ndarray, scale: int) -> np.ndarray:
+    """Reduce float32 `[H, W, C]` as `downscale` does, but sum in float32, weight after weight.
+
+    So version 1.0.0 always has; in float64, a level changes in one value of 100,000.
+    """
+    if scale == 1:
+        return image
+    first = -(3 * scale // 2)  # Of the source pixels that an output pixel sees, from its own.
+    distance = (np.arange(first, scale - first) - (scale - 1) / 2) / scale
+    weights = cubic(distance)
+    weights = (weights / weights.sum()).astype(np.float32)
+    for _ in range(2):
+        padded = np.pad(image, ((-first, -first), (0, 0), (0, 0)), "symmetric")
+        parts = (
+            weight * padded[start : start + len(image) : scale]
+            for start, weight in enumerate(weights)
+        )
+        image = sum(parts).swapaxes(0, 1)
+    return image
+
+
+def _generator(seed: int, split: str, purpose: str, index: int) -> np.random.Generator:
+    """Return the generator of one draw, independent of that of every other."""
+    if split not in SPLITS:
+        raise ValueError(f"`split` must be one of {SPLITS}. Got: {split!r}.")
+    words = [seed, SPLITS.index(split), *purpose.encode(), index]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
+
+
+@lru_cache(maxsize=32)  # Pairs may be made alternately from PAGES_ALIVE pages, and validation's.
+def _page(seed: int, split: str, index: int, side: int, domain: str) -> Page:
+    page = render_page(_generator(seed, split, "page", index), split, (side, side), domain)
+    page.image.setflags(write=False)  # Shared by every pair that is cut from it.
+    return page

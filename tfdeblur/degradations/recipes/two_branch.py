@@ -1,0 +1,107 @@
+"""Faces in motion before a sharp background: the data of Yun et al. (IEEE Access 2020)."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from tfdeblur.degradations.motion_flow import (
+    MOTION_LEVELS,
+    blur_masked,
+    draw_motion,
+    motion_flow,
+    quantise_flow,
+    warp_blur,
+)
+from tfdeblur.degradations.recipes.geometry import (
+    central_square,
+    check_photo,
+    resized,
+    size_text,
+)
+from tfdeblur.degradations.recipes.pair import Pair, Recipe, UnfitImage
+from tfdeblur.images.resize import downscale, resize_bicubic, round_levels
+
+COMPOSITES = ("soft", "hard")
+
+
+@dataclass(frozen=True)
+class TwoBranchRecipe(Recipe):
+    """Low-resolution faces in motion: the data of Yun et al. (IEEE Access 2020, §IV).
+
+    photo and mask, central square -> MATLAB bicubic to `side`, mask thresholded at a half -> camera
+    motion of Gong et al., its flow in whole pixels, blurs the face -> 8 bit -> MATLAB bicubic / 8
+    -> 8 bit.
+
+    Paper: the level of the motion, the compositing and the reduction are not stated; here: `mild`,
+    a moving face over its sharp background, and bicubic. Gong et al. cut off the border, where the
+    blur sees replicated pixels; here it stays, because the size is fixed.
+
+    Attributes:
+      side: of the square target in pixels, a multiple of `scale`.
+      level: of `motion_flow.MOTION_LEVELS`.
+      composite: `soft` or `hard`, see `motion_flow.blur_masked`.
+    """
+
+    name = "two_branch"
+    version = "1.0.0"
+    side: int = 256
+    scale: int = 8
+    level: str = "mild"
+    composite: str = "soft"
+
+    def __post_init__(self):
+        if self.scale < 1:
+            raise ValueError(f"`scale` must be at least 1. Got: {self.scale}.")
+        if self.side < self.scale or self.side % self.scale:
+            raise ValueError(
+                f"`side` must be a multiple of `scale` = {self.scale}. Got: {self.side}."
+            )
+        if self.level not in MOTION_LEVELS:
+            raise ValueError(
+                f"`level` must be one of {', '.join(MOTION_LEVELS)}. Got: {self.level!r}."
+            )
+        if self.composite not in COMPOSITES:
+            raise ValueError(f"`composite` must be 'soft' or 'hard'. Got: {self.composite!r}.")
+
+    def degrade(self, photo: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Pair:
+        """Degrade a photograph. See the class for the recipe.
+
+        Args:
+          photo: `[H, W, 3]` uint8.
+          mask: `[h, w]`, where the face is: uint8 up to 255, or float or bool up to 1. It may have
+            another size, but must show the same.
+          rng: source of the motion.
+
+        Returns:
+          A pair with the extras `hr_blurry`, `[side, side, 3]`, from which `lr` was made, and
+          `face_mask`, `[side, side, 1]` of 0 and 255.
+
+        Raises:
+          UnfitImage: a side of the photograph is shorter than `side`, the mask has other
+            proportions, or it shows no face.
+        """
+        check_photo(photo, self.side)
+        rows, columns = photo.shape[:2]
+        if abs(mask.shape[0] * columns - mask.shape[1] * rows) > max(rows, columns):
+            raise UnfitImage(
+                f"must have the proportions of its mask, {size_text(mask)} px. "
+                f"Got: {size_text(photo)}."
+            )
+        hr, face = resized(central_square(photo), self.side, self.side), self._face(mask)
+        motion = draw_motion(rng, self.level)
+        flow = quantise_flow(motion_flow(motion, (self.side, self.side)))
+        blurry = blur_masked(
+            hr, face, lambda image: warp_blur(image, flow), hard=self.composite == "hard"
+        )
+        hr_blurry = round_levels(blurry)
+        lr = round_levels(downscale(hr_blurry, self.scale))
+        extras = {"hr_blurry": hr_blurry, "face_mask": face[..., None] * np.uint8(255)}
+        return Pair(lr, hr, asdict(motion), extras)
+
+    def _face(self, mask: np.ndarray) -> np.ndarray:
+        """Return where the face is in the target: `[side, side]` bool."""
+        half = 127.5 if mask.dtype == np.uint8 else 0.5
+        face = resize_bicubic(central_square(mask), (self.side, self.side)) >= half
+        if not face.any():
+            raise UnfitImage("must have a mask that shows a face. Got: an empty one.")
+        return face

@@ -1,0 +1,87 @@
+"""WRFN's faces (Jin et al. 2018, §4): grey, and blurred anew whenever they are read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tfdeblur.degradations.kernels import blur_mirrored
+from tfdeblur.degradations.recipes.geometry import central_square, check_photo, resized
+from tfdeblur.degradations.recipes.noise import add_noise
+from tfdeblur.degradations.recipes.pair import Pair, Recipe
+from tfdeblur.images.resize import round_levels
+
+
+@dataclass(frozen=True)
+class WrfnRecipe(Recipe):
+    """Blurred, noisy grey faces of the same size: the data of WRFN (Jin et al. 2018, §4).
+
+    photo, central square -> grey -> MATLAB bicubic to `side`; then, each time that it is read,
+    spline kernel of the bank, mirrored borders -> Gaussian noise -> 8 bit.
+
+    Paper: how the image is continued beyond its border is not stated; here: mirrored.
+
+    Attributes:
+      side: of the square in pixels.
+      noise_std: on the [0, 1] scale; the paper's 2.55 of 255.
+    """
+
+    name = "wrfn"
+    version = "1.0.0"
+    scale = 1
+    channels = 1
+    side: int = 320
+    noise_std: float = 0.01
+
+    def __post_init__(self):
+        if self.side < 1:
+            raise ValueError(f"`side` must be at least 1. Got: {self.side}.")
+        if not 0 <= self.noise_std <= 1:
+            raise ValueError(f"`noise_std` must lie in [0, 1]. Got: {self.noise_std}.")
+
+    def sharpen_source(self, photo: np.ndarray) -> np.ndarray:
+        """Make the sharp grey face of a photograph.
+
+        Grey is full-range BT.601, 0.299 R + 0.587 G + 0.114 B, as MATLAB's rgb2gray.
+
+        Args:
+          photo: `[H, W, 3]` uint8.
+
+        Returns:
+          `[side, side, 1]` uint8.
+
+        Raises:
+          UnfitImage: a side of the photograph is shorter.
+        """
+        check_photo(photo, self.side)
+        grey = cv2.cvtColor(central_square(photo), cv2.COLOR_RGB2GRAY)
+        return resized(grey, self.side, self.side)[..., None]
+
+    def degrade(
+        self,
+        sharp: np.ndarray,
+        rng: np.random.Generator,
+        bank: Sequence[np.ndarray],
+        window: tuple[int, int, int] | None = None,
+    ) -> Pair:
+        """Blur a grey image with a kernel drawn from a bank, and add noise.
+
+        Args:
+          sharp: `[H, W, 1]` uint8.
+          rng: source of the kernel's number and the noise.
+          bank: kernels `[S, S]` float32.
+          window: top, left and side in pixels of a square: only that is made. Its blur is that of
+            the whole image, cut out; its noise is drawn for it alone.
+
+        Raises:
+          ValueError: the bank is empty, its kernel is none, or the window leaves the image.
+        """
+        if not bank:
+            raise ValueError("`bank` must hold at least one kernel. Got: none.")
+        top, left, height, width = (*window, window[2]) if window else (0, 0, *sharp.shape[:2])
+        kernel = int(rng.integers(len(bank)))
+        blurred = blur_mirrored(sharp, bank[kernel], (top, left, height, width))
+        blurry = round_levels(add_noise(blurred, rng, 255 * self.noise_std))
+        target = sharp[top : top + height, left : left + width]
+        return Pair(blurry, target, {"kernel": kernel})
