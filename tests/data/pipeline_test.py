@@ -215,10 +215,10 @@ def test_recipe_renders_each_page_once(monkeypatch):
 
 
 def test_held_out_recipe_pairs_are_free_of_noise_unless_asked():
-    assert TINY.recipe("train").noise_max == 7 / 255
-    assert TINY.recipe("validation").noise_max == TINY.recipe("test").noise_max == 0
+    assert TINY.build_recipe("train").noise_max == 7 / 255
+    assert TINY.build_recipe("validation").noise_max == TINY.build_recipe("test").noise_max == 0
     noisy = dataclasses.replace(TINY, noise_on_held_out=True)
-    assert noisy.recipe("test").noise_max == 7 / 255
+    assert noisy.build_recipe("test").noise_max == 7 / 255
 
 
 def test_each_epoch_is_reshuffled_and_has_no_pair_twice(prepared):
@@ -257,7 +257,7 @@ def test_crops_differ_between_epochs(prepared):
 def test_validation_of_a_recipe():
     pairs = make_validation(TINY, "validation", 3, seed=1)
     assert [pair.id for pair in pairs] == [f"validation-{4 * page:07d}" for page in range(3)]
-    expected = TINY.recipe("validation").pair(1, 8, "validation")
+    expected = TINY.build_recipe("validation").pair(1, 8, "validation")
     np.testing.assert_array_equal(pairs[2].degraded, expected.degraded)
     np.testing.assert_array_equal(pairs[2].target, expected.target)
     assert expected.drawn["noise_std"] == 0
@@ -336,7 +336,7 @@ def test_every_field_can_be_set_on_the_command_line():
 
     values = flags.FlagValues()
     changed = {
-        "source": "prepared", "patch_size": 48, "patches_per_page": 2, "domain": "dark_mode",
+        "source": "prepared", "recipe": "gfn", "patch_size": 48, "patches_per_page": 2, "domain": "dark_mode",
         "noise_max": 0.5, "noise_stage": "lr", "noise_on_held_out": True, "name": "a/b",
         "data_dir": "d", "crop_size": 8, "augment_flip": True,
         "augment_rotate": True, "shuffle_buffer": 2,
@@ -346,3 +346,48 @@ def test_every_field_can_be_set_on_the_command_line():
     config_flags.DEFINE_config_dataclass("config", Experiment(), flag_values=values, sys_argv=line)
     values(line)
     assert dataclasses.asdict(values.config.data) == changed
+
+
+def test_classes_of_pairs_share_a_batch():
+    data = dataclasses.replace(TINY, domain="print,dark_mode")
+    (batch,) = make_batches(data, split="train", batch_size=6, seed=3, steps=1)
+    np.testing.assert_array_equal(batch["class_index"], [0, 0, 0, 1, 1, 1])
+    assert batch["class_index"].dtype == tf.int32
+    for index, domain in enumerate(("print", "dark_mode")):
+        part = dataclasses.replace(TINY, domain=domain)
+        (alone,) = make_batches(part, split="train", batch_size=3, seed=3, steps=1)
+        for name in ("degraded", "target"):
+            np.testing.assert_array_equal(batch[name][3 * index : 3 * index + 3], alone[name])
+    with pytest.raises(ValueError, match="`batch_size` must be a multiple of 2, .* Got: 5."):
+        make_batches(data, split="train", batch_size=5, seed=3)
+
+
+def test_classes_validate_by_turns():
+    data = dataclasses.replace(TINY, domain="print,dark_mode")
+    pairs = make_validation(data, "validation", 3, seed=1)
+    alone = make_validation(TINY, "validation", 2, seed=1)
+    assert len(pairs) == 3
+    np.testing.assert_array_equal(pairs[0].target, alone[0].target)
+    np.testing.assert_array_equal(pairs[2].target, alone[1].target)
+    assert pairs[1].target.mean() < pairs[0].target.mean()  # Light letters on a dark screen.
+
+
+@pytest.mark.parametrize("domain", ["print,", ",", "print,print"])
+def test_classes_have_names_of_their_own(domain):
+    with pytest.raises(ValueError, match="`data.domain` must be one name or several others"):
+        dataclasses.replace(TINY, domain=domain).validate()
+
+
+def test_generated_pairs_have_the_extras_of_their_recipe():
+    data = DataConfig(recipe="two_branch", patch_size=64, patches_per_page=2)
+    (batch,) = make_batches(data, split="train", batch_size=2, seed=3, steps=1)
+    shapes = {name: tuple(value.shape) for name, value in batch.items()}
+    assert shapes == {
+        "degraded": (2, 8, 8, 3),
+        "target": (2, 64, 64, 3),
+        "hr_blurry": (2, 64, 64, 3),
+        "face_mask": (2, 64, 64, 1),
+    }
+    assert set(np.unique(batch["face_mask"])) == {0.0, 1.0}
+    with pytest.raises(ValueError, match="`data.recipe` must be one of .* Got: 'blur'."):
+        DataConfig(recipe="blur").validate()

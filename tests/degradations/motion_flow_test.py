@@ -213,24 +213,33 @@ def test_a_line_does_not_know_its_direction(blur):
 
 @pytest.mark.parametrize("level", ["strong", "mild"])
 def test_the_two_blurs_agree(level):
-    """The tolerance that `warp_blur` states: 0.02 and 50 dB on a smooth image, 0.05 and 40 dB on
+    """The tolerance that `warp_blur` states: 0.02 and 50 dB on a smooth image, 0.06 and 38 dB on
     white noise, both over all of [0, 1]."""
     white = noise((96, 90))
     smooth = cv2.GaussianBlur(white, (0, 0), 2)
     smooth = (smooth - smooth.min()) / np.ptp(smooth)
     for seed in range(6):
         flow = mf.quantise_flow(drawn_flow(seed, level))
-        for image, most, decibels in ((smooth, 0.02, 50), (white, 0.05, 40)):
+        for image, most, decibels in ((smooth, 0.02, 50), (white, 0.06, 38)):
             error = blur_along(image, flow) - warp_blur(image, flow)
             assert np.abs(error).max() < most
             assert -10 * np.log10(np.square(error).mean()) > decibels
 
 
-def test_the_two_blurs_differ_most_on_short_flows():
-    """Three weights of 1/3 against 1/24, 7/24, 8/24, 7/24, 1/24: a triangle's mean over 3 px."""
+def test_the_two_blurs_differ_most_on_short_oblique_flows():
+    """Along an axis the warps fall on pixels, and both have three weights of 1/3."""
     white = noise((96, 90))
-    flow = constant_flow(3, 0, (96, 90))
-    assert np.abs(blur_along(white, flow) - warp_blur(white, flow)).max() < 0.12
+    for (u, v), most in (((3, 0), 1e-6), ((0, 3), 1e-6), ((1, 2), 0.12), ((2, 2), 0.12)):
+        flow = constant_flow(u, v, (96, 90))
+        assert np.abs(blur_along(white, flow) - warp_blur(white, flow)).max() < most
+
+
+def test_eight_bits_are_warped_as_floats_are():
+    picture = (255 * noise((64, 70))).astype(np.uint8)
+    flow = mf.quantise_flow(drawn_flow(2))[:64, :70]
+    difference = warp_blur(picture, flow) - warp_blur(picture.astype(np.float32), flow)
+    assert np.abs(difference).max() < 0.5
+    assert np.square(difference).mean() < 0.15**2
 
 
 def test_masked_blur_where_the_mask_is_all_or_nothing():

@@ -1,10 +1,11 @@
 """Which pairs a model is trained on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tfdeblur.degradations.recipes import TextRecipe
+from tfdeblur.degradations.recipes import GENERATED, GeneratedRecipe, TextRecipe
 
 SOURCES = ("recipe", "prepared")
+RECIPES = (TextRecipe.name, *GENERATED)
 
 
 @dataclass
@@ -14,11 +15,15 @@ class DataConfig:
     Attributes:
       source: `recipe` (made on the fly, endless and never the same pair twice) or `prepared`
         (written by `tfdeblur data build`).
-      patch_size, patches_per_page, domain, noise_max, noise_stage: fields of `TextRecipe`; recipe
-        only.
+      recipe: whose degradation of rendered pages; recipe only, as all down to `name`. All but
+        `scgan_text` are made for photographs and serve to try a model out.
+      patch_size, patches_per_page, domain: fields of `TextRecipe` and `GeneratedRecipe`. Domains
+        for several classes of pairs are divided by commas.
+      noise_max, noise_stage: fields of `TextRecipe`.
       noise_on_held_out: whether validation and test pairs are noisy too. The papers name no noise
-        for their test sets. Recipe only.
-      name: TFDS name and config such as `blurred_text/x4`; prepared only, as all below.
+        for their test sets.
+      name: TFDS name and config such as `blurred_text/x4`; prepared only, as all below. Names for
+        several classes of pairs, of the same sizes, are divided by commas.
       data_dir: where it was prepared; empty: TFDS's default.
       crop_size: side of a random square crop of the target in pixels, a multiple of the scale; 0
         takes whole images, which must then be of one size.
@@ -30,6 +35,7 @@ class DataConfig:
     """
 
     source: str = "recipe"
+    recipe: str = "scgan_text"
     patch_size: int = 64
     patches_per_page: int = 16
     domain: str = "print"
@@ -63,10 +69,31 @@ class DataConfig:
             raise ValueError(
                 f"`data.shuffle_buffer` must be at least 1. Got: {self.shuffle_buffer}."
             )
-        self.recipe("train")
+        if self.recipe not in RECIPES:
+            raise ValueError(f"`data.recipe` must be one of {RECIPES}. Got: {self.recipe!r}.")
+        for part in self.classes():
+            part.build_recipe("train")
 
-    def recipe(self, split: str) -> TextRecipe:
+    def classes(self) -> "list[DataConfig]":
+        """Return the data of each class of pairs; of a single class, this object alone."""
+        field = "domain" if self.source == "recipe" else "name"
+        values = [value.strip() for value in getattr(self, field).split(",")]
+        if not all(values) or len(set(values)) < len(values):
+            raise ValueError(
+                f"`data.{field}` must be one name or several others, divided by commas. "
+                f"Got: {getattr(self, field)!r}."
+            )
+        return [replace(self, **{field: value}) for value in values] if values[1:] else [self]
+
+    def build_recipe(self, split: str) -> TextRecipe | GeneratedRecipe:
         """Build the recipe of one split. Raises ValueError for a field out of its range."""
+        if self.recipe != TextRecipe.name:
+            return GeneratedRecipe(
+                recipe=self.recipe,
+                patch_size=self.patch_size,
+                patches_per_page=self.patches_per_page,
+                domain=self.domain,
+            )
         noisy = split == "train" or self.noise_on_held_out
         return TextRecipe(
             patch_size=self.patch_size,

@@ -16,7 +16,7 @@ from tfdeblur.data.pairs import ImagePair, read_prepared
 from tfdeblur.data.python_calls import python_images
 from tfdeblur.data.reading import prepared_pairs
 from tfdeblur.degradations.page_sources import SPLITS
-from tfdeblur.degradations.recipes import PAGES_ALIVE, TextRecipe
+from tfdeblur.degradations.recipes import PAGES_ALIVE, GeneratedRecipe, TextRecipe
 from tfdeblur.images.tensors import to_float
 from tfdeblur.models.base import Batch
 
@@ -64,8 +64,18 @@ def make_batches(
         if value < least:
             raise ValueError(f"`{name}` must be at least {least}. Got: {value}.")
     make = _recipe_pairs if data.source == "recipe" else prepared_pairs
-    pairs = make(data, split, batch_size, seed, start_step)
-    batches = pairs.batch(batch_size, drop_remainder=True)
+    classes = data.classes()
+    share, rest = divmod(batch_size, len(classes))
+    if rest:
+        raise ValueError(
+            f"`batch_size` must be a multiple of {len(classes)}, the classes of pairs. "
+            f"Got: {batch_size}."
+        )
+    parts = [
+        make(part, split, share, seed, start_step).batch(share, drop_remainder=True)
+        for part in classes
+    ]
+    batches = parts[0] if len(parts) == 1 else tf.data.Dataset.zip(tuple(parts)).map(_joined)
     if steps is not None:
         batches = batches.take(steps)
     return batches.map(_to_batch).prefetch(2)
@@ -89,6 +99,9 @@ def make_validation(data: DataConfig, split: str, count: int, seed: int) -> list
     data.validate()
     if count < 1:
         raise ValueError(f"`count` must be at least 1. Got: {count}.")
+    classes = data.classes()
+    if len(classes) > 1:
+        return _validation_of_classes(classes, split, count, seed)
     if data.source == "prepared":
         pairs = read_prepared(data.name, data.data_dir or None, split)
         if len(pairs) < count:
@@ -96,17 +109,37 @@ def make_validation(data: DataConfig, split: str, count: int, seed: int) -> list
                 f"`{data.name}` must have at least {count} pairs in {split!r}. Got: {len(pairs)}."
             )
         return list(itertools.islice(pairs, count))
-    recipe = data.recipe(split)
+    recipe = data.build_recipe(split)
     made = ((index, recipe.pair(seed, index, split)) for index in _one_per_page(recipe, count))
     return [ImagePair(f"{split}-{index:07d}", pair.degraded, pair.target) for index, pair in made]
 
 
-def _one_per_page(recipe: TextRecipe, count: int) -> range:
+def _validation_of_classes(
+    classes: list[DataConfig], split: str, count: int, seed: int
+) -> list[ImagePair]:
+    """Take the pairs from each class by turns."""
+    share = -(-count // len(classes))
+    parts = [make_validation(part, split, share, seed) for part in classes]
+    return [pair for members in zip(*parts, strict=True) for pair in members][:count]
+
+
+def _one_per_page(recipe: TextRecipe | GeneratedRecipe, count: int) -> range:
     return range(0, count * recipe.patches_per_page, recipe.patches_per_page)
 
 
+def _joined(*parts: Batch) -> Batch:
+    """Lay the classes of a batch one behind the other, and number them."""
+    batch = {name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]}
+    sizes = [part["target"].shape[0] for part in parts]
+    batch["class_index"] = tf.constant(np.repeat(np.arange(len(parts)), sizes), tf.int32)
+    return cast(Batch, batch)
+
+
 def _to_batch(images: Batch) -> Batch:
-    return cast(Batch, {name: to_float(image) for name, image in images.items()})
+    batch = {
+        name: value if name == "class_index" else to_float(value) for name, value in images.items()
+    }
+    return cast(Batch, batch)
 
 
 def _recipe_pairs(
@@ -114,17 +147,17 @@ def _recipe_pairs(
 ) -> tf.data.Dataset:
     if split not in SPLITS:
         raise ValueError(f"`split` must be one of {SPLITS}. Got: {split!r}.")
-    recipe = data.recipe(split)
-    side, small = recipe.patch_size, recipe.patch_size // recipe.scale
+    recipe = data.build_recipe(split)
+    shapes = recipe.shapes
 
-    def make(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def make(position: np.ndarray) -> list[np.ndarray]:
         pair = recipe.pair(seed, page_interleaved(int(position), recipe.patches_per_page), split)
-        return pair.degraded, pair.target
+        images = {"degraded": pair.degraded, "target": pair.target, **pair.extras}
+        return [images[name] for name in shapes]
 
     def call(position: tf.Tensor) -> Batch:
-        shapes = (small, small, 3), (side, side, 3)
-        degraded, target = python_images(make, [position], shapes)
-        return {"degraded": degraded, "target": target}
+        images = python_images(make, [position], list(shapes.values()))
+        return cast(Batch, dict(zip(shapes, images, strict=True)))
 
     positions = tf.data.Dataset.range(start_step * batch_size, _ENDLESS)
     return positions.map(call, num_parallel_calls=_PYTHON_CALLS, deterministic=True)

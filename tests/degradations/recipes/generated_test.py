@@ -13,6 +13,8 @@ def test_each_paper_can_be_tried_without_files(name):
     pair = recipe.pair(3, 1, "train")
     scale, channels = SCALES[name], 1 if name == "wrfn" else 3
     assert (recipe.scale, recipe.channels) == (scale, channels)
+    images = {"degraded": pair.degraded, "target": pair.target, **pair.extras}
+    assert {key: image.shape for key, image in images.items()} == recipe.shapes
     assert pair.target.shape == (64, 64, channels)
     assert pair.degraded.shape == (64 // scale, 64 // scale, channels)
     assert pair.extras.keys() == EXTRAS.get(name, set())

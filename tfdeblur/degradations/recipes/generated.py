@@ -59,6 +59,17 @@ class GeneratedRecipe:
         """Of both images."""
         return _RECIPES[self.recipe].channels
 
+    @property
+    def shapes(self) -> dict[str, tuple[int, int, int]]:
+        """Shapes of a pair's images: `degraded`, `target` and the extras."""
+        side, small, channels = self.patch_size, self.patch_size // self.scale, self.channels
+        shapes = {"degraded": (small, small, channels), "target": (side, side, channels)}
+        if self.recipe == TwoBranchRecipe.name:
+            shapes |= {"hr_blurry": (side, side, 3), "face_mask": (side, side, 1)}
+        elif self.recipe == GfnRecipe.name:
+            shapes["lr_sharp"] = (small, small, 3)
+        return shapes
+
     def pair(self, seed: int, index: int, split: str) -> Pair:
         """Make pair number `index` of a split; `drawn` says what the paper's recipe drew.
 

@@ -61,6 +61,12 @@ class TextRecipe(Recipe):
         if self.domain not in DOMAINS:
             raise ValueError(f"`domain` must be one of {DOMAINS}. Got: {self.domain!r}.")
 
+    @property
+    def shapes(self) -> dict[str, tuple[int, int, int]]:
+        """Shapes of a pair's images: `degraded` and `target`."""
+        side, small = self.patch_size, self.patch_size // self.scale
+        return {"degraded": (small, small, 3), "target": (side, side, 3)}
+
     def pair(self, seed: int, index: int, split: str) -> Pair:
         """Make pair number `index` of a split, from a rendered page. See the class for the recipe.
 

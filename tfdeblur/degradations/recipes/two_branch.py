@@ -19,7 +19,7 @@ from tfdeblur.degradations.recipes.geometry import (
     size_text,
 )
 from tfdeblur.degradations.recipes.pair import Pair, Recipe, UnfitImage
-from tfdeblur.images.resize import downscale, resize_bicubic, round_levels
+from tfdeblur.images.resize import downscale, resize_bicubic, round_levels, to_uint8
 
 COMPOSITES = ("soft", "hard")
 
@@ -90,13 +90,28 @@ class TwoBranchRecipe(Recipe):
         hr, face = resized(central_square(photo), self.side, self.side), self._face(mask)
         motion = draw_motion(rng, self.level)
         flow = quantise_flow(motion_flow(motion, (self.side, self.side)))
-        blurry = blur_masked(
-            hr, face, lambda image: warp_blur(image, flow), hard=self.composite == "hard"
-        )
-        hr_blurry = round_levels(blurry)
+        hr_blurry = self._blurred(hr, face, flow)
         lr = round_levels(downscale(hr_blurry, self.scale))
         extras = {"hr_blurry": hr_blurry, "face_mask": face[..., None] * np.uint8(255)}
         return Pair(lr, hr, asdict(motion), extras)
+
+    def _blurred(self, hr: np.ndarray, face: np.ndarray, flow: np.ndarray) -> np.ndarray:
+        """Blur the face; where no blurred face can be, nothing is done."""
+        reach = int(np.hypot(flow[..., 0], flow[..., 1]).max() / 2) + 2
+        around = tuple(
+            slice(max(0, int(used[0]) - reach), int(used[-1]) + 1 + reach)
+            for used in (np.flatnonzero(face.any(axis=axis)) for axis in (1, 0))
+        )
+        blurred = blur_masked(
+            hr[around].astype(np.float32) / 255,
+            face[around],
+            # Eight bits are warped twice as fast.
+            lambda image: warp_blur(to_uint8(image), flow[around]) / 255,
+            hard=self.composite == "hard",
+        )
+        hr_blurry = hr.copy()
+        hr_blurry[around] = to_uint8(blurred)
+        return hr_blurry
 
     def _face(self, mask: np.ndarray) -> np.ndarray:
         """Return where the face is in the target: `[side, side]` bool."""
