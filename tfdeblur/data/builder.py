@@ -154,7 +154,7 @@ class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
 
     def _make_shards(self, plan, planned, folder: Path, config) -> None:
         """Write the shards that a build before this one has not left."""
-        features_json = json.dumps(self.info.features.to_json())
+        features_json = json.dumps(self.info.features.to_json(), sort_keys=True)
         self.notes += _resume(folder, _fingerprint(self.info, features_json, plan, planned))
         todo = [shard for shard in planned if shards.read_report(folder / shard.name) is None]
         if len(todo) < len(planned):
