@@ -391,3 +391,12 @@ def test_generated_pairs_have_the_extras_of_their_recipe():
     assert set(np.unique(batch["face_mask"])) == {0.0, 1.0}
     with pytest.raises(ValueError, match="`data.recipe` must be one of .* Got: 'blur'."):
         DataConfig(recipe="blur").validate()
+
+
+def test_grey_pairs_are_validated_as_rgb():
+    data = DataConfig(recipe="wrfn", patch_size=48, patches_per_page=2)
+    (batch,) = make_batches(data, split="train", batch_size=2, seed=3, steps=1)
+    assert batch["target"].shape == (2, 48, 48, 1)
+    (pair,) = make_validation(data, "validation", 1, seed=3)
+    assert pair.degraded.shape == pair.target.shape == (48, 48, 3)
+    np.testing.assert_array_equal(pair.target[..., 0], pair.target[..., 2])

@@ -181,16 +181,14 @@ class PreparedSource:
             except tf.errors.OpError as error:
                 raise PairError(f"the records cannot be read: {error.message}") from error
             names = f"{split}:{pair.id} (degraded)", f"{split}:{pair.id} (target)"
-            images = _as_rgb(pair.degraded), _as_rgb(pair.target)
-            yield Candidate(split, names, (partial(_same, images[0]), partial(_same, images[1])))
+            rgb = pair.as_rgb()
+            yield Candidate(
+                split, names, (partial(_same, rgb.degraded), partial(_same, rgb.target))
+            )
 
     def name(self, path: Path) -> str:
         """See `Source`."""
         return path.name
-
-
-def _as_rgb(image: np.ndarray) -> np.ndarray:
-    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
 
 
 def _same(image: np.ndarray) -> np.ndarray:

@@ -29,6 +29,14 @@ class ImagePair(NamedTuple):
     degraded: np.ndarray
     target: np.ndarray
 
+    def as_rgb(self) -> "ImagePair":
+        """Return the pair with three channels, which are equal if it is grey."""
+        degraded, target = (
+            np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+            for image in (self.degraded, self.target)
+        )
+        return ImagePair(self.id, degraded, target)
+
 
 @dataclasses.dataclass(frozen=True)
 class PairLayout:

@@ -91,7 +91,7 @@ def make_validation(data: DataConfig, split: str, count: int, seed: int) -> list
       seed: of a recipe's draws.
 
     Returns:
-      `count` pairs `(id, degraded, target)` of uint8 images.
+      `count` pairs `(id, degraded, target)` of uint8 images, RGB even if the data is grey.
 
     Raises:
       ValueError: a field is out of its range, or prepared data is not there or has too few pairs.
@@ -108,10 +108,13 @@ def make_validation(data: DataConfig, split: str, count: int, seed: int) -> list
             raise ValueError(
                 f"`{data.name}` must have at least {count} pairs in {split!r}. Got: {len(pairs)}."
             )
-        return list(itertools.islice(pairs, count))
+        return [pair.as_rgb() for pair in itertools.islice(pairs, count)]
     recipe = data.build_recipe(split)
     made = ((index, recipe.pair(seed, index, split)) for index in _one_per_page(recipe, count))
-    return [ImagePair(f"{split}-{index:07d}", pair.degraded, pair.target) for index, pair in made]
+    return [
+        ImagePair(f"{split}-{index:07d}", pair.degraded, pair.target).as_rgb()
+        for index, pair in made
+    ]
 
 
 def _validation_of_classes(

@@ -134,7 +134,7 @@ def score_pairs(restore: Restore, pairs: Pairs, scale: int, protocol: Protocol) 
 
 
 def _load(item: PairFile | tuple, scale: int, protocol: Protocol) -> ImagePair:
-    pair = item.load() if isinstance(item, PairFile) else ImagePair(*item)
+    pair = item.load() if isinstance(item, PairFile) else ImagePair(*item).as_rgb()
     check_scale(pair, scale)
     height, width = pair.target.shape[:2]
     if min(height, width) < protocol.minimum_size:
@@ -302,7 +302,7 @@ def draw_grid(restore: Restore, pairs: Pairs, scores: Scores, scale: int) -> np.
     for item in pairs:
         name = item.id if isinstance(item, PairFile) else item[0]
         if name in chosen and name not in rows:
-            pair = item.load() if isinstance(item, PairFile) else ImagePair(*item)
+            pair = item.load() if isinstance(item, PairFile) else ImagePair(*item).as_rgb()
             rows[name] = _grid_row(pair, restore(pair.degraded), scale, *chosen[name])
         if len(rows) == len(chosen):
             break
