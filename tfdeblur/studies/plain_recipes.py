@@ -85,7 +85,7 @@ def enhance_unet(
     """
     top, left = (rng.integers(length - side + 1) for length in photo.shape[:2])
     border = len(psf) // 2
-    padded = cv2.copyMakeBorder(photo, *(border,) * 4, cv2.BORDER_REFLECT_101)
+    padded = cv2.copyMakeBorder(photo, *(border,) * 4, cv2.BORDER_REFLECT)
     near = padded[top : top + side + 2 * border, left : left + side + 2 * border]
     blurred = _blur_inside(near.astype(np.float32), psf)
     return _to_uint8(blurred), photo[top : top + side, left : left + side]
@@ -117,13 +117,16 @@ def wrfn(
 def two_branch(
     photo: np.ndarray, mask: np.ndarray, rng: np.random.Generator, flow: np.ndarray | None = None
 ) -> tuple[np.ndarray, ...]:
-    """Blur a face along a camera motion, shrink eight times (Yun et al. 2020): lr, hr, hr_blurry.
+    """Blur a face along a camera motion, shrink eight times (Yun et al. 2020).
 
     Args:
       photo: `[256, 256, 3]` uint8.
       mask: `[256, 256]` uint8, 255 on the face and 0 elsewhere.
       rng: source of the motion.
       flow: `[256, 256, 2]` instead of a drawn one.
+
+    Returns:
+      lr, hr, hr_blurry and the mask.
     """
     height, width = mask.shape
     flow = np.rint(mild_flow(rng, height, width)) if flow is None else flow
@@ -141,15 +144,17 @@ def two_branch(
         cv2.accumulate(warped, total)
     total /= count
     blurry = _to_uint8(total[..., :3] + (1 - total[..., 3:] / 255) * photo)
-    return shrink(blurry, 8), photo, blurry
+    return shrink(blurry, 8), photo, blurry, mask[..., None]
 
 
 def _blur(image: np.ndarray, psf: np.ndarray) -> np.ndarray:
     """Convolve uint8 to float32 of the same size; mirrored borders."""
     if psf.size <= FILTER_AREA_MAX:
-        return cv2.filter2D(image.astype(np.float32), -1, psf[::-1, ::-1])
+        return cv2.filter2D(
+            image.astype(np.float32), -1, psf[::-1, ::-1], borderType=cv2.BORDER_REFLECT
+        )
     border = (len(psf) // 2,) * 4
-    padded = cv2.copyMakeBorder(image, *border, cv2.BORDER_REFLECT_101)
+    padded = cv2.copyMakeBorder(image, *border, cv2.BORDER_REFLECT)
     return _blur_inside(padded.astype(np.float32), psf)
 
 

@@ -1,5 +1,8 @@
 """Blur of 8-bit images, whole or a window of them: exact and, for the papers' kernels, fast."""
 
+import functools
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -19,8 +22,8 @@ def blur_mirrored(
     Only the pixels that the window sees and the weights that are not 0 are worked on. Weights are
     taken in units of 2^-16, their sum stays 1: float32 holds every sum exactly, so that the result
     is the same bit by bit on every machine, for a window as for the whole image, and a constant
-    image stays constant. A kernel of more than 512 weights goes through a Fourier transform, which
-    is exact to about 1e-4.
+    image stays constant. A kernel of more than 512 weights is taken as it is and goes through a
+    Fourier transform, which is exact to about 1e-4.
 
     Args:
       image: `[H, W]` or `[H, W, C]` uint8.
@@ -41,18 +44,41 @@ def blur_mirrored(
     bottom, right = top + height, left + width
     if min(top, left) < 0 or bottom > image.shape[0] or right > image.shape[1]:
         raise ValueError(f"`window` must lie in {image.shape[:2]}. Got: {window}.")
-    weights = _flipped_units(psf)
-    region = _surroundings(image, (top, left, height, width), weights.shape).astype(np.float32)
-    if np.count_nonzero(weights) > _TAPS_MAX or weights.shape[1] > _PART_AREA_MAX:
-        return blur(region, weights[::-1, ::-1] / _UNITS)
-    blurred = np.zeros((height, width, *image.shape[2:]), np.float32)
-    for row, column, part in _parts(weights):
+    kernel = _prepare(psf.tobytes(), psf.dtype.str, psf.shape)
+    region = _surroundings(image, (top, left, height, width), kernel.sides).astype(np.float32)
+    if kernel.dense is not None:
+        return blur(region, kernel.dense)
+    sums = []
+    for row, column, part in kernel.parts:
         rows, columns = part.shape
         seen = region[row : row + height + rows - 1, column : column + width + columns - 1]
         filtered = cv2.filter2D(seen, -1, part, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
-        blurred += filtered.reshape(seen.shape)[:height, :width]
-    blurred *= np.float32(1 / _UNITS)
-    return blurred
+        sums.append(filtered.reshape(seen.shape)[:height, :width])
+    return functools.reduce(np.add, sums) * np.float32(1 / _UNITS)
+
+
+class _Prepared(NamedTuple):
+    """What a kernel is worked with.
+
+    Attributes:
+      sides: height and width of its weights without the zeros around them, both odd.
+      parts: (row, column, weights in units), to be correlated and summed.
+      dense: the kernel itself, if there are too many or too wide parts.
+    """
+
+    sides: tuple[int, int]
+    parts: list[tuple[int, int, np.ndarray]]
+    dense: np.ndarray | None
+
+
+@functools.lru_cache(maxsize=1024)  # Qi et al. have 800 kernels, of which each is used 400 times.
+def _prepare(content: bytes, dtype: str, shape: tuple[int, ...]) -> _Prepared:
+    psf = np.frombuffer(content, dtype).reshape(shape)
+    weights = _flipped_units(psf)
+    parts = _parts(weights)
+    if np.count_nonzero(weights) > _TAPS_MAX or any(p.size > _PART_AREA_MAX for *_, p in parts):
+        return _Prepared((len(psf), len(psf)), [], psf)
+    return _Prepared((weights.shape[0], weights.shape[1]), parts, None)
 
 
 def _flipped_units(psf: np.ndarray) -> np.ndarray:
@@ -78,7 +104,7 @@ def _flipped_units(psf: np.ndarray) -> np.ndarray:
 
 
 def _surroundings(
-    image: np.ndarray, window: tuple[int, int, int, int], sides: tuple[int, ...]
+    image: np.ndarray, window: tuple[int, int, int, int], sides: tuple[int, int]
 ) -> np.ndarray:
     """Cut out a window and what a kernel of odd sides sees around it, mirrored if need be."""
     (above, rows, below), (before, columns, after) = (
@@ -102,7 +128,8 @@ def _reach(length: int, start: int, size: int, more: int) -> tuple[int, slice, i
 def _parts(weights: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
     """Cut weights into (row, column, part), without rows and columns of zeros around each part.
 
-    Parts are small enough for cv2.filter2D to sum, which skips zeros, rather than transform.
+    Parts are small enough for cv2.filter2D to sum, which skips zeros, rather than transform; a row
+    that is too wide makes a part of its own.
     """
     used = weights != 0
     firsts = used.argmax(axis=1).tolist()
@@ -111,7 +138,7 @@ def _parts(weights: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
     parts = []
     while rows:
         top, left, right = rows[0], firsts[rows[0]], lasts[rows[0]]
-        bottom = top
+        bottom = rows.pop(0) + 1
         while rows:
             columns = min(left, firsts[rows[0]]), max(right, lasts[rows[0]])
             if (rows[0] + 1 - top) * (columns[1] - columns[0]) > _PART_AREA_MAX:

@@ -29,12 +29,12 @@ def splat(points: np.ndarray, size: int, weights: np.ndarray | None = None) -> n
     corner = np.minimum(position.astype(np.int64), size - 2)
     right, below = (position - corner).T
     left, above = 1 - right, 1 - below
-    shares = np.stack([left * above, right * above, left * below, right * below])
+    shares = [left * above, right * above, left * below, right * below]
     if weights is not None:
-        shares *= weights
+        shares = [share * weights for share in shares]
     first = corner[:, 1] * size + corner[:, 0]
-    pixels = np.stack([first, first + 1, first + size, first + size + 1])
-    psf = np.bincount(pixels.ravel(), shares.ravel(), minlength=size * size)
+    pixels = [first, first + 1, first + size, first + size + 1]
+    psf = np.bincount(np.concatenate(pixels), np.concatenate(shares), minlength=size * size)
     return (psf / len(points)).reshape(size, size).astype(np.float32)
 
 

@@ -89,11 +89,13 @@ def spline_psf(
         raise ValueError(f"`extent` must lie in 1..{SPLINE_PSF_SIZE}. Got: {extent}.")
     while True:
         points = rng.integers(1, extent + 1, (_POINTS, 2))
-        curve = np.clip(cubic_spline(points, _SAMPLES), 1, extent)
+        curve = cubic_spline(points, _SAMPLES)
+        np.clip(curve, 1, extent, out=curve)
         # The curve often meets .5 exactly: which way it goes must not hang on the last bit.
-        pixels = np.floor(np.round(curve, 9) + 0.5).astype(np.int64) - 1
+        np.round(curve, 9, out=curve)
+        pixels = (curve + 0.5).astype(np.int64) - 1
         visited = np.zeros((extent, extent), bool)
-        visited[pixels[:, 1], pixels[:, 0]] = True
+        visited.ravel()[pixels[:, 0] + extent * pixels[:, 1]] = True
         weights = np.zeros((extent, extent))
         weights[visited] = np.maximum(0, 1 + 0.5 * rng.standard_normal(int(visited.sum())))
         if not weights.any():

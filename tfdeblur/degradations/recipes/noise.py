@@ -15,7 +15,7 @@ def add_noise(image: np.ndarray, rng: np.random.Generator, std: float) -> np.nda
     """Add white Gaussian noise.
 
     A value is one of the 65,536 middles of equally likely parts of the normal distribution, none
-    beyond 4.3 standard deviations: four times as fast as numpy's normal draws, and after rounding
+    beyond 4.33 standard deviations: four times as fast as numpy's normal draws, and after rounding
     to 8 bits there is no telling them apart.
 
     Args:

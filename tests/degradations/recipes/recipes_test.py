@@ -1,0 +1,162 @@
+"""What holds for every recipe of photographs."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from tfdeblur.degradations.kernels import spline_psf, trajectory_psf
+from tfdeblur.degradations.recipes import (
+    EnhanceUnetRecipe,
+    GfnRecipe,
+    ScganFaceRecipe,
+    TextRecipe,
+    TwoBranchRecipe,
+    WrfnRecipe,
+    example_rng,
+)
+
+TRAJECTORY = trajectory_psf(np.random.default_rng(0), 19)[0]
+SPLINES = [spline_psf(np.random.default_rng(seed))[0] for seed in range(3)]
+
+
+def scgan_text(photo, rng):
+    return TextRecipe().degrade(photo, rng)
+
+
+def scgan_face(photo, rng):
+    return ScganFaceRecipe().degrade(photo, rng)
+
+
+def enhance_unet(photo, rng):
+    return EnhanceUnetRecipe().degrade(photo, rng, TRAJECTORY)
+
+
+def wrfn(photo, rng):
+    recipe = WrfnRecipe(side=160)
+    return recipe.degrade(recipe.sharpen_source(photo), rng, SPLINES)
+
+
+def two_branch(photo, rng):
+    mask = np.zeros(photo.shape[:2], np.uint8)
+    mask[40:120, 50:110] = 255
+    return TwoBranchRecipe(side=160).degrade(photo, mask, rng)
+
+
+def gfn(photo, rng):
+    square = photo[:160, :160]
+    return GfnRecipe(patch_size=160).degrade(square[::-1], square)
+
+
+# Change a recipe's version together with its hash. If no code changed, OpenCV or numpy differ from
+# the constraints file.
+GOLDENS = {
+    scgan_text: "92f1cf69e3207106",
+    scgan_face: "98569a0195625dae",
+    enhance_unet: "023bea4870094ead",
+    wrfn: "526d90455b41a481",
+    two_branch: "9ed224d6bbf0047d",
+    gfn: "777e3f4a066cbabd",
+}
+ALL = pytest.mark.parametrize("degrade", GOLDENS)
+RECIPES = pytest.mark.parametrize(
+    "recipe",
+    [
+        TextRecipe(),
+        ScganFaceRecipe(side=32, noise_max=0.1, noise_stage="lr"),
+        EnhanceUnetRecipe(crop_size=99),
+        WrfnRecipe(noise_std=0.0),
+        TwoBranchRecipe(level="strong", composite="hard"),
+        GfnRecipe(scales=(0.9, 0.5), scale_law="random"),
+    ],
+    ids=lambda recipe: recipe.name,
+)
+
+
+@pytest.fixture(scope="module")
+def photo(make_photo):
+    return make_photo(201, 183)
+
+
+@ALL
+def test_a_known_pair_is_golden(degrade, photo, digest):
+    pair = degrade(photo, example_rng(0, "golden"))
+    assert digest(pair) == GOLDENS[degrade], "raise the recipe's version, then update this hash"
+
+
+@ALL
+def test_the_state_of_the_generator_decides(degrade, photo, digest):
+    first = degrade(photo, example_rng(7, "a"))
+    np.random.seed(3)
+    assert digest(degrade(photo, example_rng(7, "a"))) == digest(first)
+    if first.drawn:
+        assert digest(degrade(photo, example_rng(7, "b"))) != digest(first)
+
+
+@ALL
+def test_images_are_eight_bit_and_drawn_is_json(degrade, photo):
+    pair = degrade(photo, example_rng(0, "kinds"))
+    for image in (pair.degraded, pair.target, *pair.extras.values()):
+        assert image.dtype == np.uint8
+        assert image.ndim == 3
+    assert json.loads(json.dumps(pair.drawn)) == pair.drawn
+
+
+@ALL
+def test_a_constant_image_stays_constant(degrade):
+    """But for the noise, which is at most 7 levels times 4.33."""
+    grey = np.full((201, 183, 3), 90, np.uint8)
+    pair = degrade(grey, example_rng(1, "constant"))
+    np.testing.assert_array_equal(pair.target, 90)
+    loud = {scgan_text: 31, scgan_face: 31, wrfn: 11}
+    assert np.abs(pair.degraded.astype(int) - 90).max() <= loud.get(degrade, 0)
+    assert pair.degraded.mean() == pytest.approx(90, abs=0.2)
+    for name in ("lr_sharp", "hr_blurry"):
+        np.testing.assert_array_equal(pair.extras.get(name, 90), 90)
+
+
+@ALL
+def test_the_mean_is_kept(degrade, photo):
+    """To what crosses the border of a patch that is cut out; the stripes are narrower than that."""
+    pair = degrade(photo, example_rng(2, "mean"))
+    means = [image.astype(float).mean(axis=(0, 1)) for image in (pair.degraded, pair.target)]
+    np.testing.assert_allclose(*means, atol=3)
+
+
+@ALL
+def test_source_images_are_not_changed(degrade, photo):
+    before = photo.copy()
+    photo.setflags(write=False)  # As the builders' cached ones are.
+    degrade(photo, example_rng(2, "before"))
+    np.testing.assert_array_equal(photo, before)
+
+
+@RECIPES
+def test_fields_go_through_json(recipe):
+    fields = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    assert type(recipe)(**fields) == recipe
+    assert recipe.version.count(".") == 2
+
+
+@RECIPES
+def test_names_say_whether_the_size_changes(recipe):
+    small = {"enhance_unet": 1, "wrfn": 1, "two_branch": 8}.get(recipe.name, 4)
+    assert recipe.scale == small
+    assert recipe.names == (("blurry", "sharp") if small == 1 else ("lr", "hr"))
+    assert recipe.channels == (1 if recipe.name == "wrfn" else 3)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda image: ScganFaceRecipe().degrade(image, example_rng(0, "")),
+        lambda image: TextRecipe().degrade(image, example_rng(0, "")),
+        lambda image: WrfnRecipe().sharpen_source(image),
+        lambda image: EnhanceUnetRecipe().fit(image),
+    ],
+)
+@pytest.mark.parametrize("image", [np.zeros((400, 400), np.uint8), np.zeros((400, 400, 3))])
+def test_other_arrays_than_photographs_are_refused(make, image):
+    with pytest.raises(ValueError, match=r"`photo` must be \[H, W, 3\] uint8. Got: \(400, 400"):
+        make(image)
