@@ -21,7 +21,7 @@ class SmallConfig:
 
     def build_generator(self) -> keras.Model:
         layers = keras.layers
-        inputs = keras.Input((None, None, 3), dtype="float32")
+        inputs = keras.Input((None, None, self.channels), dtype="float32")
         x = layers.Rescaling(2.0, -1.0)(inputs)
         stride = 2 if self.scale == 4 else 1
         for index in range(2):
@@ -32,7 +32,7 @@ class SmallConfig:
             x = layers.BatchNormalization(dtype="float32")(x)
             x = layers.ReLU()(x)
         initializer = keras.initializers.HeNormal(seed=2)
-        x = layers.Conv2D(3, 5, padding="same", kernel_initializer=initializer)(x)
+        x = layers.Conv2D(self.channels, 5, padding="same", kernel_initializer=initializer)(x)
         x = layers.Activation("tanh", dtype="float32")(x)
         return keras.Model(inputs, layers.Rescaling(0.5, 0.5, dtype="float32")(x))
 

@@ -76,7 +76,7 @@ def _metadata(
         "name": name,
         "task": "deblurring" if model_config.scale == 1 else "super_resolution_and_deblurring",
         "scale": model_config.scale,
-        "channels": model_config.channels,
+        "channels": 3,
         "value_range": [0, 255],
         "dtype": "uint8",
         "halo": model_config.halo,

@@ -31,15 +31,15 @@ def rebuild_in_float32(generator: keras.Model, model_config: ModelConfig) -> ker
       ValueError: the model does not take three channels, or the weights do not fit what
         `model_config` builds.
     """
-    if model_config.channels != 3:
-        got = model_config.channels
-        raise ValueError(f"`channels` of an exported model must be 3. Got: {got}.")
     policy = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy("float32")
     try:
         rebuilt = model_config.build_generator()
     finally:
         keras.mixed_precision.set_global_policy(policy)
+    channels = rebuilt.input_shape[-1]
+    if channels not in (None, 3):  # None: each channel is restored by itself.
+        raise ValueError(f"`channels` of an exported model must be 3. Got: {channels}.")
     rebuilt.set_weights(generator.get_weights())
     return rebuilt
 
