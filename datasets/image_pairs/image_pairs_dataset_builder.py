@@ -153,7 +153,8 @@ def make_example(config: ImagePairsConfig, folder: str, split: str, key: Key) ->
     if not config.patch_size:
         return {"id": name, names[0]: degraded, names[1]: target}
     side, scale = config.patch_size, config.scale
-    top, left = patch_positions(*target.shape[:2], side, PATCH_STRIDE)[key.number]
+    height, width = target.shape[:2]
+    top, left = patch_positions(height, width, side, PATCH_STRIDE)[key.number]
     small = np.s_[top // scale : (top + side) // scale, left // scale : (left + side) // scale]
     return {
         "id": f"{name}-{top:05d}-{left:05d}",

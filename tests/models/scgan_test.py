@@ -6,7 +6,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
+from tfdeblur.images.resize import upscale
 from tfdeblur.models.base import objective
 from tfdeblur.models.scgan import SCGANConfig, build_discriminator
 
@@ -46,9 +48,10 @@ def test_grey_generator_count():
     assert SCGANConfig(channels=1).build_generator().count_params() == 1_075_777
 
 
+@pytest.mark.parametrize("upsample", ["uconv", "bicubic"])
 @pytest.mark.parametrize("height, width", [(16, 16), (50, 50), (7, 13), (1, 1)])
-def test_generator_takes_any_size(height, width):
-    generator = SCGANConfig(width=8).build_generator()
+def test_generator_takes_any_size(height, width, upsample):
+    generator = SCGANConfig(width=8, upsample=upsample).build_generator()
     restored = generator(tf.random.stateless_uniform((2, height, width, 3), seed=(0, 0)))
     assert restored.shape == (2, 4 * height, 4 * width, 3)
     assert restored.dtype == tf.float32
@@ -63,9 +66,11 @@ def test_discriminator_shapes():
     assert logits.shape == (2, 1)
 
 
-def test_receptive_field_is_the_declared_halo():
+@pytest.mark.parametrize("upsample, halo", [("uconv", 7), ("bicubic", 8)])
+def test_receptive_field_is_the_declared_halo(upsample, halo):
     """One LR pixel reaches exactly `halo` LR pixels: gradient of one cell's four corners."""
-    config = SCGANConfig(width=4)
+    config = SCGANConfig(width=4, upsample=upsample)
+    assert config.halo == halo
     generator = config.build_generator()
     degraded = tf.Variable(tf.random.stateless_uniform((1, 33, 33, 3), seed=(5, 6)))
     with tf.GradientTape() as tape:
@@ -77,6 +82,42 @@ def test_receptive_field_is_the_declared_halo():
     assert 16 - rows[0] <= config.halo and rows[-1] - 16 <= config.halo
     assert 16 - columns[0] <= config.halo and columns[-1] - 16 <= config.halo
     assert max(16 - rows[0], rows[-1] - 16) == config.halo
+
+
+def test_bicubic_generator_enlarges_in_front_of_twelve_plain_convolutions():
+    """Kernels: 25 * 3 * 64 twice and ten of 25 * 64 * 64; 11 norms of 4 * 64; the last bias."""
+    generator = SCGANConfig(upsample="bicubic").build_generator()
+    assert generator.count_params() == 2 * 4800 + 10 * 102_400 + 11 * 4 * 64 + 3
+    kinds = [type(layer) for layer in generator.layers]
+    assert kinds.count(keras.layers.Conv2D) == 12
+    assert keras.layers.Conv2DTranspose not in kinds
+    degraded = tf.random.stateless_uniform((1, 5, 7, 3), seed=(5, 6))
+    enlarged = keras.Model(generator.input, generator.get_layer("enlarge").output)(degraded)
+    wanted = 2.0 * upscale(degraded[0].numpy(), 4) - 1.0
+    np.testing.assert_allclose(enlarged[0], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("upsample", ["uconv", "bicubic"])
+def test_generator_converts_to_tflite(upsample):
+    """Open sizes, the same pixels, from one pixel on; LiteRT knows its own operators only."""
+    generator = SCGANConfig(upsample=upsample, width=4).build_generator()
+
+    @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3], tf.float32)])
+    def restore(images):
+        return generator(images, training=False)
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [restore.get_concrete_function()], generator
+    )
+    interpreter = Interpreter(model_content=converter.convert())
+    for size in ((7, 13), (1, 2)):
+        images = np.random.default_rng(0).random((1, *size, 3), np.float32)
+        interpreter.resize_tensor_input(0, images.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
+        interpreter.invoke()
+        restored = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+        np.testing.assert_allclose(restored, generator(images), atol=1e-4)
 
 
 def test_initialisation_is_he_with_fan_in():
@@ -101,12 +142,43 @@ def test_initialisation_is_he_with_fan_in():
 def test_objectives_have_their_terms(name, terms, discriminated):
     model = SCGANConfig(width=8, objective=name).build()
     batch = _batch()
-    restored = model(batch["degraded"])
-    assert set(model.generator_terms(batch, restored)) == terms
+    outputs = model.forward(batch)
+    assert set(model.generator_terms(batch, outputs)) == terms
     if discriminated is None:
         assert not model.discriminators
     else:
-        assert set(model.discriminator_terms("discriminator", batch, restored)) == discriminated
+        assert set(model.discriminator_terms("discriminator", batch, outputs)) == discriminated
+
+
+@pytest.mark.parametrize(
+    "fields, terms, discriminated",
+    [
+        ({"feature_weight": 0.0}, {"pixel", "adversarial"}, {"cross_entropy", "triplet"}),
+        ({"adversarial_weight": 0.0}, {"pixel", "feature_matching"}, {"cross_entropy", "triplet"}),
+        ({"triplet_weight": 0.0}, {"pixel", "feature_matching", "adversarial"}, {"cross_entropy"}),
+    ],
+)
+def test_terms_of_weight_0_are_left_out(fields, terms, discriminated):
+    config = SCGANConfig(width=4, **fields)
+    model, batch = config.build(), _batch(count=2)
+    outputs = model.forward(batch)
+    assert set(model.generator_terms(batch, outputs)) == terms
+    assert set(model.discriminator_terms("discriminator", batch, outputs)) == discriminated
+    assert config.minimum_batch_size == (2 if "triplet" in discriminated else 1)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"feature_weight": 0.0, "adversarial_weight": 0.0},
+        {"objective": "pixel+gan", "adversarial_weight": 0.0},
+        {"objective": "pixel"},
+    ],
+)
+def test_objective_of_pixels_alone_has_no_discriminator(fields):
+    config = SCGANConfig(width=4, **fields)
+    assert config.build().discriminators == {}
+    assert (config.target_size, config.minimum_batch_size) == (None, 1)
 
 
 def test_perfect_generator_costs_only_the_adversary():
@@ -116,11 +188,10 @@ def test_perfect_generator_costs_only_the_adversary():
     discriminator.get_layer("logits").kernel.assign(tf.zeros((4 * 4 * 8, 1)))
     batch = _batch(count=2)
     batch["target"] = tf.repeat(batch["target"][:1], 2, axis=0)  # x^ equals x.
-    generator_loss = objective(model.generator_terms(batch, batch["target"]))
+    outputs = {"restored": batch["target"]}
+    generator_loss = objective(model.generator_terms(batch, outputs))
     assert float(generator_loss) == pytest.approx(6.931e-4, abs=1e-6)
-    discriminator_loss = objective(
-        model.discriminator_terms("discriminator", batch, batch["target"])
-    )
+    discriminator_loss = objective(model.discriminator_terms("discriminator", batch, outputs))
     assert float(discriminator_loss) == pytest.approx(1.486294, abs=1e-5)
 
 
@@ -128,7 +199,7 @@ def test_pixel_term_is_in_the_signed_range():
     """An error of 0.1 in [0, 1] is 0.2 in [-1, 1]: 0.04."""
     model = SCGANConfig(width=8, objective="pixel").build()
     batch = {"target": tf.fill((2, 64, 64, 3), 0.5)}
-    terms = model.generator_terms(batch, tf.fill((2, 64, 64, 3), 0.6))
+    terms = model.generator_terms(batch, {"restored": tf.fill((2, 64, 64, 3), 0.6)})
     np.testing.assert_allclose(terms["pixel"].values, [0.04, 0.04], rtol=1e-5)
 
 
@@ -137,9 +208,9 @@ def test_generator_loss_leaves_the_discriminator_and_the_reverse():
     batch = _batch()
     discriminator = model.discriminators["discriminator"]
     with tf.GradientTape(persistent=True) as tape:
-        restored = model(batch["degraded"], training=True)
-        generator_loss = objective(model.generator_terms(batch, restored))
-        discriminator_loss = objective(model.discriminator_terms("discriminator", batch, restored))
+        outputs = model.forward(batch)
+        generator_loss = objective(model.generator_terms(batch, outputs))
+        discriminator_loss = objective(model.discriminator_terms("discriminator", batch, outputs))
     generator_gradients = tape.gradient(generator_loss, model.generator.trainable_variables)
     assert all(gradient is not None for gradient in generator_gradients)
     assert all(
@@ -158,10 +229,8 @@ def test_feature_layers_choose_their_feature():
     for layer in (1, 2, 3, 4):
         keras.utils.set_random_seed(0)
         model = SCGANConfig(width=8, feature_layer_generator=layer).build()
-        restored = model(batch["degraded"])
-        values[layer] = float(
-            objective({"f": model.generator_terms(batch, restored)["feature_matching"]})
-        )
+        terms = model.generator_terms(batch, model.forward(batch))
+        values[layer] = float(objective({"f": terms["feature_matching"]}))
     assert len(set(values.values())) == 4
 
 
@@ -212,6 +281,12 @@ def test_pixel_objective_overfits_one_pair():
         ("reduction", "max", "`reduction` must be"),
         ("feature_layer_generator", 5, "`feature_layer_generator` must be 1 to 4. Got: 5"),
         ("width", 0, "`width` must be at least 1. Got: 0"),
+        ("classes", 0, "`classes` must be at least 1. Got: 0"),
+        ("upsample", "nearest", "`upsample` must be one of"),
+        ("adversarial_weight", -1e-3, "`adversarial_weight` must be at least 0 .* Got: -0.001"),
+        ("feature_weight", math.nan, "`feature_weight` must be at least 0 .* Got: nan"),
+        ("triplet_weight", math.inf, "`triplet_weight` must be at least 0 and finite. Got: inf"),
+        ("triplet_margin", -1.0, "`triplet_margin` must be at least 0"),
         ("discriminator_size", 40, "`discriminator_size` must be a multiple of 16. Got: 40"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tfdeblur.export.saved_model import read_weights
-from tfdeblur.export.training_files import unpack_discriminators
+from tfdeblur.export.training_files import unpack_weights
 from tfdeblur.images.files import write_image
 from tfdeblur.training.experiment import load_trained
 from tfdeblur.training.release import release
@@ -58,7 +58,7 @@ def test_weights_and_configuration_are_those_of_the_run(published, workdir):
         np.testing.assert_array_equal(ours, theirs)
     training = published / "training"
     assert (training / "config.json").read_bytes() == (workdir / "config.json").read_bytes()
-    packed = unpack_discriminators((training / "discriminator.npz").read_bytes())
+    packed = unpack_weights((training / "discriminator.npz").read_bytes())
     weights = trained.discriminators["discriminator"].get_weights()
     for ours, theirs in zip(packed["discriminator"], weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2**-11, atol=2**-24)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfdeblur.training.callbacks import NonFiniteError
 from tfdeblur.training.experiment import load_trained
-from tfdeblur.training.train import train
+from tfdeblur.training.train import make_restore, train
 from tfdeblur_configs import scgan_text
 
 
@@ -189,3 +189,11 @@ def test_mixed_precision_trains(tmp_path, precision):
     assert np.isfinite(train(config, tmp_path)["validation"]["restored"]["psnr"])
     dtypes = {array.dtype for array in _weights(tmp_path)}
     assert dtypes == {np.dtype("float32")}
+
+
+def test_grey_generator_restores_grey_shown_as_rgb():
+    """A generator of one channel that halves the light, on 4x5 px of three equal channels."""
+    grey = keras.Input((None, None, 1))
+    generator = keras.Model(grey, keras.layers.Rescaling(0.5)(grey))
+    image = np.arange(0, 200, 10, np.uint8).reshape(4, 5, 1).repeat(3, axis=2)
+    np.testing.assert_array_equal(make_restore(generator, channels=1)(image), image // 2)

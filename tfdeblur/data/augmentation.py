@@ -4,9 +4,13 @@ The images of a pair lie on grids of which each is a multiple of the degraded im
 Every draw is a function of the seed that is handed in.
 """
 
+import itertools
 from collections.abc import Mapping
+from functools import partial
 
 import tensorflow as tf
+
+_REVERSED = ((), (0,), (0, 1), (1,))  # Axes, by quarter turns, after an odd one's transposition.
 
 
 def fold_seed(seed, number: tf.Tensor | int) -> tf.Tensor:
@@ -67,16 +71,20 @@ def turn_pair(
       flip: whether to exchange left and right in one of two cases.
       rotate: whether to turn by 0, 90, 180 or 270 degrees, each as often, after the flip.
     """
-    turned = dict(images)
-    if flip:
-        flipped = _draw(2, fold_seed(seed, 0)) == 1
-        turned = {name: tf.where(flipped, image[:, ::-1], image) for name, image in turned.items()}
-    if rotate:
-        quarters = _draw(4, fold_seed(seed, 1))
-        turned = {
-            name: tf.ensure_shape(tf.image.rot90(image, quarters), image.shape)
-            for name, image in turned.items()
-        }
+    mirrors, turns = range(2 if flip else 1), range(4 if rotate else 1)
+    ways = [partial(_turned, images, *way) for way in itertools.product(mirrors, turns)]
+    return tf.switch_case(_draw(len(ways), seed), ways)
+
+
+def _turned(images: Mapping[str, tf.Tensor], mirror: int, quarters: int) -> dict[str, tf.Tensor]:
+    """Flip if `mirror` is 1, then turn counter-clockwise."""
+    turned = {}
+    for name, image in images.items():
+        if mirror:
+            image = tf.reverse(image, [1])
+        if quarters % 2:
+            image = tf.transpose(image, (1, 0, 2))
+        turned[name] = tf.reverse(image, _REVERSED[quarters]) if quarters else image
     return turned
 
 

@@ -77,14 +77,14 @@ class PairConfig(tfds.core.BuilderConfig):
             if value is not None and value != getattr(self, field):
                 changes[field] = value
                 name += suffix
-        return dataclasses.replace(self, name=name, **changes) if changes else self
+        return dataclasses.replace(self, **changes, **{"name": name}) if changes else self
 
 
 class BuildError(ValueError):
     """A data set that cannot be built; the message says what must change."""
 
 
-class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
+class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """A TFDS builder whose examples are pure functions of their keys.
 
     A subclass states `VERSION`, `BUILDER_CONFIGS`, `_info` and `plan`. Its folder holds README.md,

@@ -130,9 +130,12 @@ def _one_per_page(recipe: TextRecipe | GeneratedRecipe, count: int) -> range:
     return range(0, count * recipe.patches_per_page, recipe.patches_per_page)
 
 
-def _joined(*parts: Batch) -> Batch:
+def _joined(*parts: dict[str, tf.Tensor]) -> Batch:
     """Lay the classes of a batch one behind the other, and number them."""
-    batch = {name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]}
+    columns = [dict(part) for part in parts]
+    batch: dict[str, tf.Tensor] = {
+        name: tf.concat([column[name] for column in columns], axis=0) for name in columns[0]
+    }
     sizes = [part["target"].shape[0] for part in parts]
     batch["class_index"] = tf.constant(np.repeat(np.arange(len(parts)), sizes), tf.int32)
     return cast(Batch, batch)

@@ -100,10 +100,11 @@ class PairDecoder:
             images = self._blurred(self._blur, images["target"], position, crop_seed)
         elif side:
             images = crop_pair(images, self._factors, side, crop_seed)
-        turn_seed = fold_seed((self._seed, _TURN), position)
-        return turn_pair(
-            images, turn_seed, flip=self._data.augment_flip, rotate=self._data.augment_rotate
-        )
+        flip, rotate = self._data.augment_flip, self._data.augment_rotate
+        if flip or rotate:
+            turn_seed = fold_seed((self._seed, _TURN), position)
+            images = turn_pair(images, turn_seed, flip=flip, rotate=rotate)
+        return images
 
     def _blurred(
         self, blur: BlurOnReading, sharp: tf.Tensor, position: tf.Tensor, seed: tf.Tensor

@@ -1,12 +1,16 @@
-"""The discriminators' weights in a version folder, from which a later training run can start."""
+"""Weights in a version folder from which a later training run can start.
+
+The generator's own stand in the SavedModel. These are the rest: the discriminators', and those of a
+trained network that is more than the generator.
+"""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import keras
 import numpy as np
 
 DISCRIMINATORS = "discriminator.npz"
+NETWORK = "network.npz"
 
 
 def _halve(weights: np.ndarray) -> np.ndarray:
@@ -16,23 +20,26 @@ def _halve(weights: np.ndarray) -> np.ndarray:
     return half if np.isfinite(half).all() else weights
 
 
-def pack_discriminators(discriminators: Mapping[str, keras.Model]) -> bytes:
-    """Return an .npz file with every weight of every discriminator in float16.
+def pack_weights(weights: Mapping[str, Sequence[np.ndarray]]) -> bytes:
+    """Return an .npz file with the weights of every network in float16.
 
-    Arrays are named `<discriminator>/<position in get_weights(), four digits>`.
+    Arrays are named `<network>/<position, four digits>`.
+
+    Args:
+      weights: network -> arrays as of `get_weights()`.
     """
     arrays = {
-        f"{name}/{index:04d}": _halve(weights)
-        for name, discriminator in discriminators.items()
-        for index, weights in enumerate(discriminator.get_weights())
+        f"{name}/{index:04d}": _halve(array)
+        for name, network in weights.items()
+        for index, array in enumerate(network)
     }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 
-def unpack_discriminators(content: bytes) -> dict[str, list[np.ndarray]]:
-    """Return, by discriminator, float32 weights for `set_weights`. See `pack_discriminators`."""
+def unpack_weights(content: bytes) -> dict[str, list[np.ndarray]]:
+    """Return, by network, float32 arrays as for `set_weights`. See `pack_weights`."""
     unpacked: dict[str, list[np.ndarray]] = {}
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         for key in sorted(arrays.files):

@@ -3,23 +3,47 @@
 A paper's file subclasses `RestorationModel` or `RestorationGAN` and states its objective in hooks
 that return `Term`s: per-sample values with their weights. The step reduces them in one place, by
 the mean over the global batch in float32, so that the number of replicas changes no gradient.
+
+What a phase of training switches is Python, not graph: the trainer enters a phase between two steps
+and traces the train step anew. An optimizer that is given zeros would go on moving, and one inside
+a `tf.cond` fails with more than one replica.
 """
 
+import bisect
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol, TypedDict
+from typing import NamedTuple, Protocol, TypedDict, cast
 
 import keras
 import tensorflow as tf
 
 
-class Batch(TypedDict):
-    """What a model is trained on.
-
-    `degraded` is `[B, h, w, C] float32 in [0, 1]`, `target` `[B, scale * h, scale * w, C]` alike.
-    """
-
+class _Pair(TypedDict):
     degraded: tf.Tensor
     target: tf.Tensor
+
+
+class Batch(_Pair, total=False):
+    """What a model is trained on: `[B, H, W, C]` float32 in [0, 1].
+
+    A batch has the optional ones if its data has them.
+
+    Attributes:
+      degraded: `[B, h, w, C]`.
+      target: `[B, scale * h, scale * w, C]`, the truth.
+      lr_sharp: optional; the truth in the size of `degraded`.
+      hr_blurry: optional; blurred as `degraded`, in the size of `target`.
+      face_mask: optional; `[B, scale * h, scale * w, 1]`, 1 where there is a face, else 0.
+      class_index: optional; int32 `[B]`, which of the model's classes a pair belongs to. Classes
+        stand in blocks of equal length, class 0 first.
+    """
+
+    lr_sharp: tf.Tensor
+    hr_blurry: tf.Tensor
+    face_mask: tf.Tensor
+    class_index: tf.Tensor
+
+
+Outputs = dict[str, tf.Tensor]  # What a network returns, by name; always holds `restored`.
 
 
 class Term(NamedTuple):
@@ -40,8 +64,11 @@ class ModelConfig(Protocol):
         """How many times larger the restored image is."""
 
     @property
-    def halo(self) -> int:
-        """Context in degraded pixels, on each side, that one restored pixel depends on."""
+    def halo(self) -> int | None:
+        """Context in degraded pixels, on each side, that one restored pixel depends on.
+
+        None: the whole image (statistics over it, as of an instance norm).
+        """
 
     @property
     def size_multiple(self) -> int:
@@ -59,30 +86,46 @@ class ModelConfig(Protocol):
     def target_size(self) -> int | None:
         """Side of the targets that the objective is defined on; None: any."""
 
+    @property
+    def discriminator_updates(self) -> int:
+        """Updates of the discriminators for one of the generator (n_critic): batches in a step."""
+
+    @property
+    def standing_still(self) -> tuple[str, ...]:
+        """Ends of the names of weights that the first phase leaves alone by design."""
+
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
 
     def build_generator(self) -> keras.Model:
-        """Build the network that is trained and exported."""
+        """Build the network that is exported."""
 
     def build(self) -> "RestorationModel":
         """Build the trainable model: generator, discriminators, objective."""
 
 
 class RestorationModel(keras.Model):
-    """Trains a generator to restore `target` from `degraded`.
+    """Trains a network to restore `target` from `degraded`.
 
     The generator maps `[B, H, W, C]` float32 in [0, 1] to `[B, scale * H, scale * W, C]` float32 in
-    [0, 1] and is the only part that is exported.
+    [0, 1] (a linear one may leave it) and is the only part that is exported.
 
     Attributes:
-      generator: the network that restores.
+      generator: restores; one input, one output.
+      network: what is trained: the generator, or a model that shares its layers and has more
+        outputs or weights besides.
       discriminators: by name; empty in a model without an adversarial term.
     """
 
-    def __init__(self, generator: keras.Model, discriminators: Mapping[str, keras.Model] = {}):
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminators: Mapping[str, keras.Model] = {},
+        network: keras.Model | None = None,
+    ):
         super().__init__(name=generator.name.replace("generator", "model"))
         self.generator = generator
+        self.network = generator if network is None else network
         self.discriminators = dict(discriminators)
 
     def compile(
@@ -90,9 +133,13 @@ class RestorationModel(keras.Model):
         generator_optimizer: keras.optimizers.Optimizer,
         discriminator_optimizers: Mapping[str, keras.optimizers.Optimizer] = {},
     ) -> None:
-        """Attach one optimizer to each network and create its slots.
+        """Attach one optimizer to each network, create its slots and enter phase 0.
 
         Slots exist before the first step, so that a checkpoint restores into all of them.
+
+        Args:
+          generator_optimizer: of `network`.
+          discriminator_optimizers: by the discriminators' names.
 
         Raises:
           ValueError: the optimizers' names differ from the discriminators'.
@@ -104,63 +151,142 @@ class RestorationModel(keras.Model):
             )
         super().compile()
         self.generator_optimizer = _scaled(generator_optimizer)
-        self.generator_optimizer.build(self.generator.trainable_variables)
+        self.generator_optimizer.build(self.network.trainable_variables)
         self.discriminator_optimizers = {}
         for name, optimizer in discriminator_optimizers.items():
             self.discriminator_optimizers[name] = _scaled(optimizer)
             self.discriminator_optimizers[name].build(self.discriminators[name].trainable_variables)
+        self.enter_phase(0)
+
+    def training_only_weights(self) -> list[tf.Variable]:
+        """Return the weights of `network` that the generator lacks, in the network's order."""
+        exported = {id(weight) for weight in self.generator.weights}
+        return [weight for weight in self.network.weights if id(weight) not in exported]
+
+    @property
+    def phase_starts(self) -> tuple[int, ...]:
+        """Hook: steps at which a phase begins, from 0, none before its predecessor."""
+        return (0,)
+
+    def enter_phase(self, phase: int) -> None:
+        """Hook: set, as Python attributes, everything that a phase switches.
+
+        It is called when a phase begins and when a run goes on in its middle, whatever phase was
+        before; the train step is traced anew afterwards. What changes the generator's output must
+        be a weight of the generator that is not trained besides: exported models know no phases.
+        """
+
+    def resets_optimizers(self, phase: int) -> bool:
+        """Hook: whether a phase starts with fresh optimizers. None by default."""
+        return False
+
+    def phase_at(self, step: int) -> int:
+        """Return the phase that the step after `step` finished ones belongs to."""
+        return bisect.bisect_right(self.phase_starts, step) - 1
+
+    def reset_optimizers(self) -> None:
+        """Set the slots and step counters of every optimizer back to zero."""
+        for optimizer in (self.generator_optimizer, *self.discriminator_optimizers.values()):
+            inner = getattr(optimizer, "inner_optimizer", optimizer)
+            for variable in inner.variables:
+                if variable is not inner.learning_rate:
+                    variable.assign(tf.zeros_like(variable))
 
     def call(self, degraded: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Restore a batch; see the class."""
         return self.generator(degraded, training=training)
 
-    def generator_terms(self, batch: Batch, restored: tf.Tensor) -> dict[str, Term]:
-        """Return the generator's objective by term name. A paper must override it."""
+    def forward(self, batch: Batch) -> Outputs:
+        """Hook: run the network as in training. A network with more outputs must override it.
+
+        Returns:
+          `restored` and whatever else the objective needs, by name.
+        """
+        return {"restored": self.generator(batch["degraded"], training=True)}
+
+    def generator_terms(self, batch: Batch, outputs: Outputs) -> dict[str, Term]:
+        """Return the network's objective by term name. A paper must override it.
+
+        Args:
+          batch: the step's.
+          outputs: of `forward`.
+        """
         raise NotImplementedError(f"{type(self).__name__} must override `generator_terms`.")
 
     def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """Update the discriminators on the current restorations, then the generator.
+        """Update the discriminators on the current restorations, then the network.
+
+        A weight that no term depends on stands still.
 
         Returns:
-          The mean of each term, unweighted, the generator's weighted sum as `loss` and the
+          The mean of each term, unweighted, the network's weighted sum as `loss` and the
           discriminators' as `discriminator_loss`: float32 scalars of this batch.
         """
         with tf.GradientTape() as tape:
-            restored = self.generator(batch["degraded"], training=True)
+            outputs = self.forward(batch)
             with tape.stop_recording():
-                logs = self.train_discriminators(batch, restored)
-            terms = self.generator_terms(batch, restored)
+                logs = self.train_discriminators(batch, outputs)
+            terms = self.generator_terms(batch, outputs)
             loss = objective(terms)
             scaled = _scale_loss(self.generator_optimizer, loss)
-        _apply(self.generator_optimizer, tape, scaled, self.generator.trainable_variables)
+        _apply(self.generator_optimizer, tape, scaled, self.network.trainable_variables)
         return {"loss": loss, **term_means(terms), **logs}
 
-    def train_discriminators(self, batch: Batch, restored: tf.Tensor) -> dict[str, tf.Tensor]:
+    def train_discriminators(self, batch: Batch, outputs: Outputs) -> dict[str, tf.Tensor]:
         """Hook of the train step for models with discriminators; this one has none to train."""
         return {}
 
 
 class RestorationGAN(RestorationModel):
-    """A `RestorationModel` whose objective needs discriminators, updated once a step each."""
+    """A `RestorationModel` whose objective needs discriminators.
 
-    def discriminator_terms(self, name: str, batch: Batch, restored: tf.Tensor) -> dict[str, Term]:
+    Attributes:
+      discriminator_updates: n_critic; a step's batch holds so many batches of equal length. Each
+        updates the discriminators, the last one the network too.
+    """
+
+    discriminator_updates: int = 1
+
+    def discriminator_terms(self, name: str, batch: Batch, outputs: Outputs) -> dict[str, Term]:
         """Return the objective of discriminator `name` by term name. A paper must override it."""
         raise NotImplementedError(f"{type(self).__name__} must override `discriminator_terms`.")
 
-    def train_discriminators(self, batch: Batch, restored: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Update every discriminator; the generator is not touched."""
+    def active_discriminators(self) -> tuple[str, ...]:
+        """Hook: names of the discriminators that the current phase trains; all by default."""
+        return tuple(self.discriminators)
+
+    def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """Update the discriminators on every batch in `batch`, the network on the last.
+
+        Returns:
+          As `RestorationModel.train_step`, of the last batch.
+        """
+        *earlier, last = _batches_of(batch, self.discriminator_updates)
+        for part in earlier:
+            self.train_discriminators(part, self.forward(part))
+        return super().train_step(last)
+
+    def train_discriminators(self, batch: Batch, outputs: Outputs) -> dict[str, tf.Tensor]:
+        """Update every active discriminator; the network is not touched.
+
+        Returns:
+          `discriminator_loss`, the sum over the discriminators, and each term by its name; with
+          several discriminators by `<discriminator>_<term>`.
+        """
         logs: dict[str, tf.Tensor] = {}
         total = tf.constant(0.0)
-        for name, discriminator in self.discriminators.items():
+        for name in self.active_discriminators():
+            discriminator = self.discriminators[name]
             optimizer = self.discriminator_optimizers[name]
             with tf.GradientTape() as tape:
-                terms = self.discriminator_terms(name, batch, restored)
+                terms = self.discriminator_terms(name, batch, outputs)
                 loss = objective(terms)
                 scaled = _scale_loss(optimizer, loss)
             _apply(optimizer, tape, scaled, discriminator.trainable_variables)
             total += loss
-            logs |= term_means(terms)
-        return {"discriminator_loss": total, **logs}
+            prefix = f"{name}_" if len(self.discriminators) > 1 else ""
+            logs |= {f"{prefix}{term}": mean for term, mean in term_means(terms).items()}
+        return {"discriminator_loss": total, **logs} if logs else {}
 
 
 def objective(terms: Mapping[str, Term]) -> tf.Tensor:
@@ -177,6 +303,16 @@ def objective(terms: Mapping[str, Term]) -> tf.Tensor:
 def term_means(terms: Mapping[str, Term]) -> dict[str, tf.Tensor]:
     """Return each term's global mean without its weight, for the logs."""
     return {name: _global_mean(term.values) for name, term in terms.items()}
+
+
+def _batches_of(batch: Batch, count: int) -> list[Batch]:
+    """Cut a step's batch into `count` batches of equal length, in order."""
+    if count == 1:
+        return [batch]
+    parts = {name: tf.split(value, count) for name, value in batch.items()}
+    return [
+        cast(Batch, {name: part[index] for name, part in parts.items()}) for index in range(count)
+    ]
 
 
 def _global_mean(values: tf.Tensor) -> tf.Tensor:
@@ -200,4 +336,5 @@ def _apply(optimizer, tape: tf.GradientTape, scaled_loss: tf.Tensor, variables) 
     gradients = tape.gradient(scaled_loss, variables)
     if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
         gradients = optimizer.get_unscaled_gradients(gradients)
-    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    pairs = zip(gradients, variables, strict=True)
+    optimizer.apply_gradients([pair for pair in pairs if pair[0] is not None])

@@ -1,4 +1,4 @@
-"""SCGAN: joint x4 super-resolution and deblurring of one class of images, text or faces.
+"""SCGAN: joint x4 super-resolution and deblurring of text or faces; MCGAN: of both in one network.
 
 Xu, Sun, Pan, Zhang, Pfister and Yang, "Learning to Super-Resolve Blurry Face and Text Images",
 ICCV 2017. Equation, table and section numbers refer to it. Where the paper leaves a choice:
@@ -10,6 +10,10 @@ ICCV 2017. Equation, table and section numbers refer to it. Where the paper leav
   the margin 1 would vanish beside the other terms (`reduction="sum"` restores them).
 - Convolutions in front of a batch normalisation have no bias.
 - Features are taken after batch normalisation and LeakyReLU.
+- The generator with bicubic upsampling (§6, Fig. 10) keeps its twelve layers: the input is enlarged
+  x4 in front of them, and the two transposed convolutions become plain ones of 5x5.
+- The multi-class discriminators (§3.4) see, in the generator's loss too, the images of their own
+  class alone, each class as a batch of its own.
 """
 
 from dataclasses import dataclass
@@ -17,15 +21,18 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from tfdeblur.layers.bicubic import BicubicUpscale
+from tfdeblur.layers.norms import batch_normalization
 from tfdeblur.losses.adversarial import (
     cross_entropy_discriminator_loss,
     nonsaturating_generator_loss,
 )
 from tfdeblur.losses.features import feature_matching, triplet
 from tfdeblur.losses.pixel import squared_error
-from tfdeblur.models.base import Batch, RestorationGAN, RestorationModel, Term
+from tfdeblur.models.base import Batch, Outputs, RestorationGAN, RestorationModel, Term
 
 OBJECTIVES = ("pixel", "gan", "pixel+gan", "full")
+UPSAMPLING = ("uconv", "bicubic")
 GENERATOR_LAYERS = ("uconv", "conv", "uconv") + ("conv",) * 9  # Table 1.
 DISCRIMINATOR_LAYERS = 4
 LEAK = 0.2
@@ -38,6 +45,9 @@ class SCGANConfig:
     Attributes:
       channels: of the image; grey text is given as three equal channels.
       width: kernels of every layer but the last (Table 1: 64).
+      upsample: `uconv`, transposed convolutions, or `bicubic` in front of plain ones (Fig. 10).
+      classes: K of §3.4: 1 for SCGAN; more for MCGAN, with one discriminator for each class, whose
+        batches hold `class_index` and equally many pairs of every class.
       objective: the generator's loss: `pixel` (eq. 3), `gan` (eq. 2), `pixel+gan` (eq. 4: "basic")
         or `full` (eq. 7, with eq. 8 for the discriminator).
       feature_layer_generator: n of "GnDm": the layer of eq. 5 in the generator's loss, 1 to 4.
@@ -55,6 +65,8 @@ class SCGANConfig:
     name: str = "scgan"
     channels: int = 3
     width: int = 64
+    upsample: str = "uconv"
+    classes: int = 1
     objective: str = "full"
     feature_layer_generator: int = 2
     feature_layer_discriminator: int = 3
@@ -74,7 +86,7 @@ class SCGANConfig:
     @property
     def halo(self) -> int:
         """Context in LR pixels on each side that one restored pixel depends on."""
-        return 7
+        return 7 if self.upsample == "uconv" else 8
 
     @property
     def size_multiple(self) -> int:
@@ -88,16 +100,53 @@ class SCGANConfig:
 
     @property
     def minimum_batch_size(self) -> int:
-        """Smallest batch: the triplet of the full objective needs another real image."""
-        return 2 if self.objective == "full" else 1
+        """Smallest batch: every class in it; the triplet needs another real image of the class."""
+        return self.classes * (2 if self.has_triplet else 1)
 
     @property
     def target_size(self) -> int | None:
         """Side of the targets: the discriminator takes one size; without it any will do."""
-        return None if self.objective == "pixel" else self.discriminator_size
+        return self.discriminator_size if self.discriminator_names else None
+
+    @property
+    def discriminator_updates(self) -> int:
+        """Updates of the discriminator for one of the generator: they alternate (§4)."""
+        return 1
+
+    @property
+    def standing_still(self) -> tuple[str, ...]:
+        """Weights that training leaves alone: none."""
+        return ()
+
+    @property
+    def generator_weights(self) -> dict[str, float]:
+        """Weight of each term of the generator's loss, of those that are not 0."""
+        weights = {} if self.objective == "gan" else {"pixel": 1.0}
+        if self.objective == "full":
+            weights["feature_matching"] = self.feature_weight
+        if self.objective != "pixel":
+            weights["adversarial"] = 1.0 if self.objective == "gan" else self.adversarial_weight
+        return {name: weight for name, weight in weights.items() if weight}
+
+    @property
+    def discriminator_names(self) -> tuple[str, ...]:
+        """One for each class; none if the generator's loss needs none."""
+        if set(self.generator_weights) == {"pixel"}:
+            return ()
+        if self.classes == 1:
+            return ("discriminator",)
+        return tuple(f"discriminator_{index}" for index in range(self.classes))
+
+    @property
+    def has_triplet(self) -> bool:
+        """Whether the discriminators' loss has the triplet of eq. 8."""
+        used = self.objective == "full" and self.triplet_weight > 0
+        return used and bool(self.discriminator_names)
 
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
+        if self.upsample not in UPSAMPLING:
+            raise ValueError(f"`upsample` must be one of {UPSAMPLING}. Got: {self.upsample!r}.")
         if self.objective not in OBJECTIVES:
             raise ValueError(f"`objective` must be one of {OBJECTIVES}. Got: {self.objective!r}.")
         if self.reduction not in ("mean", "sum"):
@@ -106,9 +155,14 @@ class SCGANConfig:
             layer = getattr(self, field)
             if not 1 <= layer <= DISCRIMINATOR_LAYERS:
                 raise ValueError(f"`{field}` must be 1 to {DISCRIMINATOR_LAYERS}. Got: {layer}.")
-        for field in ("channels", "width"):
+        for field in ("channels", "width", "classes"):
             if getattr(self, field) < 1:
                 raise ValueError(f"`{field}` must be at least 1. Got: {getattr(self, field)}.")
+        for field in ("feature_weight", "adversarial_weight", "triplet_weight", "triplet_margin"):
+            if not 0 <= getattr(self, field) < float("inf"):
+                raise ValueError(
+                    f"`{field}` must be at least 0 and finite. Got: {getattr(self, field)}."
+                )
         if self.discriminator_size < 16 or self.discriminator_size % 16:
             raise ValueError(
                 f"`discriminator_size` must be a multiple of 16. Got: {self.discriminator_size}."
@@ -117,36 +171,50 @@ class SCGANConfig:
     def build_generator(self) -> keras.Model:
         """Build the generator of Table 1. See `build_generator`."""
         self.validate()
-        return build_generator(self.channels, self.width)
+        return build_generator(self.channels, self.width, self.upsample)
 
     def build(self) -> RestorationModel:
         """Build the trainable model with the networks that its objective needs."""
         generator = self.build_generator()
-        if self.objective == "pixel":
-            return SCGAN(self, generator, {})
-        discriminator = build_discriminator(self.discriminator_size, self.channels, self.width)
-        return SCGAN(self, generator, {"discriminator": discriminator})
+        discriminators = {
+            name: build_discriminator(
+                self.discriminator_size, self.channels, self.width, f"scgan_{name}"
+            )
+            for name in self.discriminator_names
+        }
+        return SCGAN(self, generator, discriminators)
 
 
-def build_generator(channels: int, width: int) -> keras.Model:
+def build_generator(channels: int, width: int, upsample: str = "uconv") -> keras.Model:
     """Build the generator of Table 1: two transposed and ten plain convolutions.
 
     `[B, H, W, channels]` float32 in [0, 1] -> `[B, 4H, 4W, channels]` float32 in [0, 1], any H, W.
+
+    Args:
+      channels: of the image.
+      width: kernels of every layer but the last.
+      upsample: `uconv`, or `bicubic` for an enlarged input and twelve plain convolutions.
     """
     degraded = keras.Input((None, None, channels), name="degraded", dtype="float32")
     x = keras.layers.Rescaling(2.0, -1.0, name="to_signed")(degraded)
-    last = len(GENERATOR_LAYERS)
-    for number, kind in enumerate(GENERATOR_LAYERS[:-1], 1):
+    kinds: tuple[str, ...] = GENERATOR_LAYERS
+    if upsample == "bicubic":
+        x = BicubicUpscale(4, name="enlarge")(x)
+        kinds = ("conv",) * len(GENERATOR_LAYERS)
+    last = len(kinds)
+    for number, kind in enumerate(kinds[:-1], 1):
         x = _convolution(kind, width, use_bias=False, name=f"{kind}{number}")(x)
-        x = _batch_normalization(f"norm{number}")(x)
+        x = batch_normalization(f"norm{number}")(x)
         x = keras.layers.ReLU(name=f"relu{number}")(x)
-    x = _convolution(GENERATOR_LAYERS[-1], channels, use_bias=True, name=f"conv{last}")(x)
+    x = _convolution(kinds[-1], channels, use_bias=True, name=f"conv{last}")(x)
     x = keras.layers.Activation("tanh", dtype="float32", name="tanh")(x)
     restored = keras.layers.Rescaling(0.5, 0.5, dtype="float32", name="restored")(x)
     return keras.Model(degraded, restored, name="scgan_generator")
 
 
-def build_discriminator(size: int, channels: int, width: int) -> keras.Model:
+def build_discriminator(
+    size: int, channels: int, width: int, name: str = "scgan_discriminator"
+) -> keras.Model:
     """Build the discriminator of Table 1.
 
     `[B, size, size, channels]` float32 in [-1, 1] -> the four layers' features and the logits
@@ -167,24 +235,19 @@ def build_discriminator(size: int, channels: int, width: int) -> keras.Model:
             name=f"conv{number}",
         )(x)
         if not first:
-            x = _batch_normalization(f"norm{number}")(x)
+            x = batch_normalization(f"norm{number}")(x)
         x = keras.layers.LeakyReLU(LEAK, name=f"relu{number}")(x)
         features.append(x)
     x = keras.layers.Flatten(name="flatten")(x)
     logits = keras.layers.Dense(1, kernel_initializer=_he_normal(), dtype="float32", name="logits")(
         x
     )
-    return keras.Model(image, [*features, logits], name="scgan_discriminator")
+    return keras.Model(image, [*features, logits], name=name)
 
 
 def _he_normal() -> keras.initializers.Initializer:
     """Variance 2 / n_in (§4), n_in read as the fan-in; truncation would shrink it."""
     return keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
-
-
-def _batch_normalization(name: str) -> keras.layers.Layer:
-    """Fused: its statistics are float32 whatever the policy (measured to 2e-5 under bfloat16)."""
-    return keras.layers.BatchNormalization(fused=True, name=name)
 
 
 def _convolution(kind: str, filters: int, use_bias: bool, name: str) -> keras.layers.Layer:
@@ -200,41 +263,48 @@ def _convolution(kind: str, filters: int, use_bias: bool, name: str) -> keras.la
 
 
 class SCGAN(RestorationGAN):
-    """The generator, its discriminator and the objective of equations 2 to 8."""
+    """The generator, one discriminator a class and the objective of equations 2 to 11."""
 
     def __init__(self, config: SCGANConfig, generator: keras.Model, discriminators):
         super().__init__(generator, discriminators)
         self.config = config
 
-    def generator_terms(self, batch: Batch, restored: tf.Tensor) -> dict[str, Term]:
-        """Return eq. 7 or the ablation that `objective` names."""
-        config = self.config
-        real, fake = _signed(batch["target"]), _signed(restored)
-        terms: dict[str, Term] = {}
-        if config.objective != "gan":
-            terms["pixel"] = Term(1.0, squared_error(real, fake, config.reduction))
-        if config.objective == "pixel":
-            return terms
-        real_outputs, fake_outputs = self._observe("discriminator", real, fake)
-        if config.objective == "full":
-            layer = config.feature_layer_generator - 1
-            matching = feature_matching(
-                tf.stop_gradient(real_outputs[layer]), fake_outputs[layer], config.reduction
-            )
-            terms["feature_matching"] = Term(config.feature_weight, matching)
-        weight = 1.0 if config.objective == "gan" else config.adversarial_weight
-        terms["adversarial"] = Term(weight, nonsaturating_generator_loss(fake_outputs[-1]))
-        return terms
+    def generator_terms(self, batch: Batch, outputs: Outputs) -> dict[str, Term]:
+        """Return eq. 7, with several classes eq. 11, or the ablation that `objective` names.
 
-    def discriminator_terms(self, name: str, batch: Batch, restored: tf.Tensor) -> dict[str, Term]:
-        """Return eq. 8; without the triplet unless the objective is `full`."""
+        Raises:
+          ValueError: there are several classes, and the batch does not hold them in equal parts.
+        """
         config = self.config
-        real_outputs, fake_outputs = self._observe(
-            name, _signed(batch["target"]), tf.stop_gradient(_signed(restored))
-        )
+        weights = config.generator_weights
+        real, fake = _signed(batch["target"]), _signed(outputs["restored"])
+        values: dict[str, tf.Tensor] = {}
+        if "pixel" in weights:
+            values["pixel"] = squared_error(real, fake, config.reduction)
+        if self.discriminators:
+            self._check_classes(batch)
+            # The sums over j of eqs. 9 and 10: of every image one discriminator's value is left.
+            by_class = [
+                self._judge(name, *images)
+                for name, *images in zip(
+                    self.discriminators, self._by_class(real), self._by_class(fake), strict=True
+                )
+            ]
+            values |= {
+                name: tf.concat([each[name] for each in by_class], 0) for name in by_class[0]
+            }
+        return {name: Term(weight, values[name]) for name, weight in weights.items()}
+
+    def discriminator_terms(self, name: str, batch: Batch, outputs: Outputs) -> dict[str, Term]:
+        """Return eq. 8 on the images of the discriminator's class; the triplet if it has one."""
+        config = self.config
+        index = config.discriminator_names.index(name)
+        real = self._by_class(_signed(batch["target"]))[index]
+        fake = self._by_class(tf.stop_gradient(_signed(outputs["restored"])))[index]
+        real_outputs, fake_outputs = self._observe(name, real, fake)
         cross_entropy = cross_entropy_discriminator_loss(real_outputs[-1], fake_outputs[-1])
         terms = {"cross_entropy": Term(1.0, cross_entropy)}
-        if config.objective == "full":
+        if config.has_triplet:
             layer = config.feature_layer_discriminator - 1
             anchor = real_outputs[layer]
             # The other real sample is the batch's next: its features are the permuted features.
@@ -247,6 +317,42 @@ class SCGAN(RestorationGAN):
             )
             terms["triplet"] = Term(config.triplet_weight, values)
         return terms
+
+    def _judge(self, name: str, real: tf.Tensor, fake: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the values of the generator's terms that need this discriminator."""
+        config = self.config
+        real_outputs, fake_outputs = self._observe(name, real, fake)
+        values = {}
+        if "feature_matching" in config.generator_weights:
+            layer = config.feature_layer_generator - 1
+            values["feature_matching"] = feature_matching(
+                tf.stop_gradient(real_outputs[layer]), fake_outputs[layer], config.reduction
+            )
+        if "adversarial" in config.generator_weights:
+            values["adversarial"] = nonsaturating_generator_loss(fake_outputs[-1])
+        return values
+
+    def _by_class(self, images: tf.Tensor) -> list[tf.Tensor]:
+        """Cut a batch into the blocks of its classes."""
+        return tf.split(images, self.config.classes)
+
+    def _check_classes(self, batch: Batch) -> None:
+        classes = self.config.classes
+        if classes == 1:
+            return
+        count = batch["target"].shape[0]
+        if "class_index" not in batch or (count is not None and count % classes):
+            given = "no `class_index`" if "class_index" not in batch else f"{count} pairs"
+            raise ValueError(
+                f"A batch of {classes} classes must hold `class_index` and equally many pairs of "
+                f"each. Got: {given}."
+            )
+        block = tf.shape(batch["class_index"])[0] // classes
+        tf.debugging.assert_equal(
+            batch["class_index"],
+            tf.repeat(tf.range(classes), block),
+            "`class_index` must rise in blocks of equal length.",
+        )
 
     def _observe(self, name: str, real: tf.Tensor, fake: tf.Tensor):
         """Return the discriminator's features and logits of real and restored images."""

@@ -1,8 +1,8 @@
 """Checkpoints of a training run: the latest, to go on from, and the best, to export.
 
-A checkpoint holds every network and optimizer slot, the number of finished steps and the best
-score. TensorFlow writes its files under temporary names and renames them; the newest complete one
-counts.
+A checkpoint holds every network (weights that two of them share stand there once) and optimizer
+slot, the number of finished steps and the best score. TensorFlow writes its files under temporary
+names and renames them; the newest complete one counts.
 """
 
 from pathlib import Path
@@ -24,6 +24,7 @@ class Checkpoints:
         self.best_score = tf.Variable(-float("inf"), dtype=tf.float64, name="best_score")
         checkpoint = tf.train.Checkpoint(
             generator=model.generator,
+            network=model.network,
             discriminators=model.discriminators,
             generator_optimizer=model.generator_optimizer,
             discriminator_optimizers=model.discriminator_optimizers,
@@ -82,8 +83,8 @@ def restore_networks(
       folder: the run's checkpoint folder.
       which: `latest` or `best`.
       model: built; need not be compiled.
-      missing_ok: whether discriminators that the run did not train may keep their weights; each is
-        logged.
+      missing_ok: whether discriminators, and the network's weights beside the generator's, that
+        the run did not train may keep their values; each is logged.
 
     Returns:
       The finished steps and the best score (-inf before the first validation).
@@ -108,17 +109,24 @@ def restore_networks(
 
 
 def _restore_from(path: str, model: RestorationModel, missing_ok: bool) -> tuple[int, float]:
-    saved = {name.split("/")[1] for name, _ in tf.train.list_variables(path) if "/" in name}
+    names = [name.split("/") for name, _ in tf.train.list_variables(path)]
+    saved = {parts[1] for parts in names if parts[0] == "discriminators"}
     discriminators = {}
     for name, discriminator in model.discriminators.items():
         if name in saved or not missing_ok:
             discriminators[name] = discriminator
         else:
             logging.warning("%s starts from random weights: %s has none.", name, path)
+    network = model.network
+    # A variable stands under the first of its names: here are those that the generator lacks.
+    if missing_ok and model.training_only_weights() and ["network"] not in [p[:1] for p in names]:
+        network = model.generator
+        logging.warning("%s starts from random weights: %s has none.", model.network.name, path)
     step = tf.Variable(0, dtype=tf.int64)
     best_score = tf.Variable(0.0, dtype=tf.float64)
     checkpoint = tf.train.Checkpoint(
         generator=model.generator,
+        network=network,
         discriminators=discriminators,
         step=step,
         best_score=best_score,

@@ -14,64 +14,12 @@ import keras
 
 from tfdeblur.data.pipeline import DataConfig
 from tfdeblur.images import files
-from tfdeblur.models.base import ModelConfig
+from tfdeblur.models.base import ModelConfig, RestorationModel
 from tfdeblur.training.checkpoints import restore_networks
+from tfdeblur.training.optimizer import OptimizerConfig
 from tfdeblur.training.runtime import RuntimeConfig
 
 CONFIG_FILE = "config.json"
-SCHEDULES = ("constant", "cosine")
-
-
-@dataclass
-class OptimizerConfig:
-    """Adam for every network.
-
-    Attributes:
-      learning_rate: the largest.
-      schedule: `constant`, or `cosine` decay to zero over `train.steps` (the generator's and the
-        discriminators' alike).
-      warmup_steps: linear growth from zero to `learning_rate`; needs `cosine`.
-    """
-
-    learning_rate: float = 2e-4
-    beta_1: float = 0.5
-    beta_2: float = 0.999
-    schedule: str = "constant"
-    warmup_steps: int = 0
-
-    def validate(self) -> None:
-        """Raise ValueError for a field outside its range."""
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(
-                f"`optimizer.learning_rate` must be positive and finite. Got: {self.learning_rate}."
-            )
-        for name in ("beta_1", "beta_2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(
-                    f"`optimizer.{name}` must be at least 0 and below 1. "
-                    f"Got: {getattr(self, name)}."
-                )
-        if self.schedule not in SCHEDULES:
-            raise ValueError(
-                f"`optimizer.schedule` must be one of {SCHEDULES}. Got: {self.schedule!r}."
-            )
-        if self.warmup_steps < 0 or (self.warmup_steps and self.schedule == "constant"):
-            raise ValueError(
-                "`optimizer.warmup_steps` must be at least 0, and 0 without a schedule. "
-                f"Got: {self.warmup_steps} with {self.schedule!r}."
-            )
-
-    def build(self, steps: int) -> keras.optimizers.Optimizer:
-        """Build one network's optimizer for a run of `steps`."""
-        rate: Any = self.learning_rate
-        if self.schedule == "cosine":
-            rate = keras.optimizers.schedules.CosineDecay(
-                initial_learning_rate=0.0 if self.warmup_steps else self.learning_rate,
-                decay_steps=max(1, steps - self.warmup_steps),
-                warmup_target=self.learning_rate if self.warmup_steps else None,
-                warmup_steps=self.warmup_steps,
-            )
-        return keras.optimizers.Adam(rate, beta_1=self.beta_1, beta_2=self.beta_2)
 
 
 @dataclass
@@ -80,7 +28,8 @@ class TrainConfig:
 
     Attributes:
       steps: updates of the generator, in all.
-      batch_size: pairs of a step.
+      batch_size: pairs of one update; a step has as many batches as the model updates its
+        discriminators for one update of the generator.
       log_every: steps between scalars in TensorBoard; each is the mean of its interval.
       checkpoint_every: steps between latest checkpoints.
       validate_every: steps between validations, which also choose the best checkpoint.
@@ -134,6 +83,12 @@ class ExperimentConfig:
                 f"`train.batch_size` must be at least {least} for this objective. "
                 f"Got: {self.train.batch_size}."
             )
+        classes = len(self.data.classes())
+        if self.train.batch_size % classes:
+            raise ValueError(
+                f"`train.batch_size` must be a multiple of {classes}, the classes of its data. "
+                f"Got: {self.train.batch_size}."
+            )
         field = "patch_size" if self.data.source == "recipe" else "crop_size"
         side, wanted = getattr(self.data, field), self.model.target_size
         if wanted is not None and side not in (0, wanted):  # 0: whole prepared images.
@@ -148,16 +103,26 @@ class Trained:
     """The networks of a run and where they come from.
 
     Attributes:
+      model: not compiled, in the phase of `step`.
       step: finished steps of the checkpoint.
       scores: of the checkpoint; `best_val_psnr` once there was a validation.
     """
 
-    generator: keras.Model
-    discriminators: dict[str, keras.Model]
+    model: RestorationModel
     model_config: ModelConfig
     experiment_config: ExperimentConfig
     step: int
     scores: dict[str, float]
+
+    @property
+    def generator(self) -> keras.Model:
+        """What is exported."""
+        return self.model.generator
+
+    @property
+    def discriminators(self) -> dict[str, keras.Model]:
+        """By name; empty in a model without an adversarial term."""
+        return self.model.discriminators
 
 
 def save_config(config: ExperimentConfig, path: Path) -> None:
@@ -176,7 +141,7 @@ def load_config(path: Path) -> ExperimentConfig:
       ValueError: it is not such a file, or has fields that this version does not know.
     """
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = _with_tuples(json.loads(path.read_text("utf-8")))
         module, _, name = values["model"].pop("class").partition(":")
         model_class = getattr(importlib.import_module(module), name)
         if not (isinstance(model_class, type) and dataclasses.is_dataclass(model_class)):
@@ -193,6 +158,13 @@ def load_config(path: Path) -> ExperimentConfig:
         raise ValueError(f"{path} must be a saved experiment. Got: {error!r}.") from error
 
 
+def _with_tuples(values: Any) -> Any:
+    """Turn JSON's lists, at any depth, back into the tuples that they were."""
+    if isinstance(values, dict):
+        return {name: _with_tuples(value) for name, value in values.items()}
+    return tuple(map(_with_tuples, values)) if isinstance(values, list) else values
+
+
 def load_trained(workdir: str | Path, which: str = "best") -> Trained:
     """Load the networks of a run from its best or latest checkpoint.
 
@@ -206,5 +178,7 @@ def load_trained(workdir: str | Path, which: str = "best") -> Trained:
     config = load_config(workdir / CONFIG_FILE)
     model = config.model.build()
     step, best = restore_networks(workdir / "checkpoints", which, model)
+    # A checkpoint at the start of a phase holds what the phase before has made.
+    model.enter_phase(model.phase_at(max(step - 1, 0)))
     scores = {"best_val_psnr": best} if best > -float("inf") else {}
-    return Trained(model.generator, model.discriminators, config.model, config, step, scores)
+    return Trained(model, config.model, config, step, scores)

@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
+import numpy as np
+import tensorflow as tf
 from absl import logging
 
 from tfdeblur.export.saved_model import read_weights
-from tfdeblur.export.training_files import DISCRIMINATORS, unpack_discriminators
+from tfdeblur.export.training_files import DISCRIMINATORS, NETWORK, unpack_weights
 from tfdeblur.inference.shipped import resolve_model
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.training.checkpoints import restore_networks
 
 
 def initialise(model: RestorationModel, source: str) -> None:
-    """Load the generator's weights, and the discriminators' where `source` has them, into `model`.
+    """Load the generator's weights, and all others that `source` has, into `model`.
 
     What is left at its random start is logged by name.
 
@@ -30,20 +32,26 @@ def initialise(model: RestorationModel, source: str) -> None:
         logging.info("Started from %s (%s, step %d).", folder, kind, step)
         return
     version = resolve_model(source).path
-    _set_weights(model.generator, read_weights(version), f"{version}, generator")
-    logging.info("Generator started from %s.", version)
-    packed = version / "training" / DISCRIMINATORS
-    weights = unpack_discriminators(packed.read_bytes()) if packed.exists() else {}
-    for name, discriminator in model.discriminators.items():
-        if name in weights:
-            _set_weights(discriminator, weights[name], f"{packed}, {name}")
-            logging.info("%s started from %s.", name, packed)
+    _assign("generator", model.generator.weights, read_weights(version), version)
+    parts = {name: network.weights for name, network in model.discriminators.items()}
+    if beside := model.training_only_weights():
+        parts["network"] = beside
+    packed = _read(version / "training" / DISCRIMINATORS) | _read(version / "training" / NETWORK)
+    for name, variables in parts.items():
+        if name in packed:
+            _assign(name, variables, packed[name], version)
         else:
             logging.warning("%s starts from random weights: %s has none.", name, version)
 
 
-def _set_weights(network, weights: list, source: str) -> None:
-    expected = [tuple(variable.shape) for variable in network.weights]
+def _read(path: Path) -> dict[str, list[np.ndarray]]:
+    return unpack_weights(path.read_bytes()) if path.exists() else {}
+
+
+def _assign(
+    name: str, variables: list[tf.Variable], weights: list[np.ndarray], version: Path
+) -> None:
+    expected = [tuple(variable.shape) for variable in variables]
     received = [array.shape for array in weights]
     if expected != received:
         different = next(
@@ -54,5 +62,7 @@ def _set_weights(network, weights: list, source: str) -> None:
             ),
             f"there must be {len(expected)} arrays, there are {len(received)}",
         )
-        raise ValueError(f"{source}: the weights must fit {network.name}: {different}.")
-    network.set_weights(weights)
+        raise ValueError(f"{version}: the weights must fit the {name}: {different}.")
+    for variable, array in zip(variables, weights, strict=True):
+        variable.assign(array)
+    logging.info("%s started from %s.", name, version)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfdeblur.degradations.recipes import TextRecipe
 from tfdeblur.evaluation.evaluate import score_pairs, summarise
 from tfdeblur.evaluation.protocols import make_protocol
 from tfdeblur.export.check_images import CheckImages, draw_check_images, read_check_images
@@ -12,7 +13,7 @@ from tfdeblur.export.gate import restore_in_memory
 from tfdeblur.export.model_card import ModelFacts, score_facts, training_facts, write_model_card
 from tfdeblur.export.publish import export_model
 from tfdeblur.export.saved_model import rebuild_in_float32
-from tfdeblur.export.training_files import DISCRIMINATORS, pack_discriminators
+from tfdeblur.export.training_files import DISCRIMINATORS, NETWORK, pack_weights
 from tfdeblur.training.experiment import CONFIG_FILE, DataConfig, Trained, load_trained
 from tfdeblur.training.train import ENVIRONMENT_FILE
 
@@ -24,11 +25,15 @@ RECIPE_DATA = (
 )
 RECIPE_LICENCE = "Apache-2.0"
 PREPARED_LICENCE = "Not stated: that of the data decides."
-LIMITS = (
+TEXT_LIMITS = (
     "It knows printed Latin text. Handwriting, other scripts and photographs are outside its data.",
     "Blur beyond that of its training data stays; a faint grid may show in flat areas.",
     "Coloured paper and ink lose part of their tint.",
     "Where the input cannot be read it may write letters that were never there: it is no evidence.",
+)
+LIMITS = (
+    "Pictures of another kind than its data, and blur beyond that of its data, are outside it.",
+    "Where the input does not show a detail it may invent one: it is no evidence.",
 )
 
 
@@ -68,17 +73,17 @@ def release(
         (workdir / name).read_bytes() for name in (CONFIG_FILE, ENVIRONMENT_FILE)
     )
     scores, protocol = _scores(trained, checks)
-    recipe = trained.experiment_config.data.source == "recipe"
+    recipe = _on_printed_text(trained.experiment_config.data)
     facts = ModelFacts(
         name=output.resolve().name,
-        summary=_summary(scale),
+        summary=_summary(scale, trained.experiment_config.data),
         scale=scale,
         data=_data(trained.experiment_config.data),
         training=training_facts(json.loads(config), json.loads(environment), trained.step, hours),
         scores=scores,
         score_protocol=protocol,
         licence=RECIPE_LICENCE if recipe else PREPARED_LICENCE,
-        limits=LIMITS,
+        limits=TEXT_LIMITS if recipe else LIMITS,
         notes=notes,
     )
     return export_model(
@@ -87,24 +92,37 @@ def release(
         output,
         check_images=checks.images,
         check_targets=checks.targets,
-        training_files={
-            CONFIG_FILE: config,
-            DISCRIMINATORS: pack_discriminators(trained.discriminators),
-        },
+        training_files={CONFIG_FILE: config, **_weights(trained)},
         card=write_model_card(facts),
     )
+
+
+def _weights(trained: Trained) -> dict[str, bytes]:
+    """Pack what was trained beside the generator; a model without more has one, empty, file."""
+    discriminators = {name: each.get_weights() for name, each in trained.discriminators.items()}
+    packed = {DISCRIMINATORS: pack_weights(discriminators)}
+    if beside := trained.model.training_only_weights():
+        packed[NETWORK] = pack_weights({"network": [weight.numpy() for weight in beside]})
+    return packed
 
 
 def _data(data: DataConfig) -> str:
     """Say what a run was trained on."""
     if data.source == "prepared":
         return f"The prepared data set {data.name}; its own metadata say what is in it."
+    if not _on_printed_text(data):
+        return f"Rendered pages, degraded by the recipe {data.recipe} to try the model out."
     return f"{RECIPE_DATA} Domain: {data.domain}."
 
 
-def _summary(scale: int) -> str:
+def _on_printed_text(data: DataConfig) -> bool:
+    return data.source == "recipe" and data.recipe == TextRecipe.name
+
+
+def _summary(scale: int, data: DataConfig) -> str:
     task = "Deblurs" if scale == 1 else f"Deblurs and enlarges {scale} times"
-    return f"{task} pictures of printed text. Input and output are 8-bit RGB of any size."
+    kind = "of printed text" if data.source == "recipe" else f"like those of {data.name}"
+    return f"{task} pictures {kind}. Input and output are 8-bit RGB of any size."
 
 
 def _scores(trained: Trained, checks: CheckImages) -> tuple[dict[str, dict[str, float]], str]:

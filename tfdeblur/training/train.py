@@ -24,6 +24,7 @@ from tfdeblur.training import callbacks
 from tfdeblur.training.checkpoints import Checkpoints
 from tfdeblur.training.experiment import CONFIG_FILE, ExperimentConfig, load_config, save_config
 from tfdeblur.training.initialise import initialise
+from tfdeblur.training.optimizer import start_schedule
 from tfdeblur.training.runtime import configure
 
 ENVIRONMENT_FILE = "environment.json"
@@ -34,8 +35,8 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
     """Train until `config.train.steps`, going on from the latest checkpoint if there is one.
 
     Args:
-      config: the experiment. On resuming it must equal the saved one, but for `train.steps` under
-        a constant learning rate (a schedule depends on them).
+      config: the experiment. On resuming it must equal the saved one, but for `train.steps`, which
+        may change unless a cosine schedule depends on them.
       workdir: the run's folder; made if it is missing.
 
     Returns:
@@ -62,22 +63,33 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
 def build_model(config: ExperimentConfig) -> RestorationModel:
     """Build and compile the model of an experiment, with random weights."""
     model = config.model.build()
-    build_optimizer = config.optimizer.build
+    optimizer, steps = config.optimizer, config.train.steps
     model.compile(
-        build_optimizer(config.train.steps),
-        {name: build_optimizer(config.train.steps) for name in model.discriminators},
+        optimizer.build(steps),
+        {name: optimizer.build_for_discriminator(steps) for name in model.discriminators},
     )
     return model
 
 
-def make_restore(generator: tf.keras.Model):
-    """Return the generator as a function uint8 `[H, W, 3]` -> uint8 `[scale * H, scale * W, 3]`."""
+def make_restore(generator: tf.keras.Model, channels: int = 3):
+    """Return the generator as a function uint8 `[H, W, 3]` -> uint8 `[scale * H, scale * W, 3]`.
+
+    Args:
+      generator: of `channels` channels.
+      channels: 3; or 1, for images of three equal channels: one of them is restored, for all.
+    """
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)])
     def restore_batch(images):
-        return to_uint8(generator(to_float(images), training=False))
+        restored = to_uint8(generator(to_float(images[..., :channels]), training=False))
+        return tf.repeat(restored, 3 // channels, axis=-1)
 
     return lambda image: restore_batch(image[None]).numpy()[0]
+
+
+def _to_rgb(image: np.ndarray) -> np.ndarray:
+    """Show grey as three equal channels: what is measured on them is measured on the grey."""
+    return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
 
 
 def _claim(config: ExperimentConfig, workdir: Path) -> None:
@@ -89,13 +101,13 @@ def _claim(config: ExperimentConfig, workdir: Path) -> None:
     if path.exists() and any((workdir / "checkpoints").glob("*/*.index")):
         saved = load_config(path)
         differing = _differing_fields(dataclasses.asdict(saved), dataclasses.asdict(config))
-        if config.optimizer.schedule == "constant":
+        if config.optimizer.schedule != "cosine":
             differing.pop("train.steps", None)
         if differing:
             listed = "; ".join(f"{k}: {a!r} there, {b!r} now" for k, (a, b) in differing.items())
             raise ValueError(
                 f"`workdir` {workdir} holds another run, and in one only `train.steps` may change, "
-                f"under a constant learning rate. Got: {listed}."
+                f"without a cosine schedule. Got: {listed}."
             )
     save_config(config, path)
 
@@ -112,7 +124,7 @@ def _differing_fields(first: dict, second: dict, prefix: str = "") -> dict[str, 
 
 
 class _Run:
-    """The segments of one run: `fit` between validations."""
+    """The segments of one run: `fit` between validations and the starts of phases."""
 
     def __init__(
         self,
@@ -128,30 +140,52 @@ class _Run:
         self.writers = {
             split: callbacks.summary_writer(workdir, split) for split in ("train", "validation")
         }
-        self.pairs = make_validation(
+        pairs = make_validation(
             config.data, "validation", config.train.validation_count, config.seed
         )
-        self.restore = make_restore(model.generator)
+        self.pairs = [ImagePair(id_, *map(_to_rgb, images)) for id_, *images in pairs]
 
     def go_on(self, step: int) -> dict[str, Any]:
         """Train from `step` to the end; see `train`."""
         plan = self.config.train
         started = time.perf_counter()
+        self._enter_phase(step if step < plan.steps else step - 1)
         if step >= plan.steps:
             logging.info("Nothing to train: %d of %d steps are done.", step, plan.steps)
             return self._result(step, started, self.validate(step))
         bar = callbacks.ProgressBar(step, plan.steps, plan.batch_size)
         while step < plan.steps:
-            end = min(plan.steps, (step // plan.validate_every + 1) * plan.validate_every)
+            validation = (step // plan.validate_every + 1) * plan.validate_every
+            later = [start for start in self.model.phase_starts if start > step]
+            end = min(plan.steps, validation, *later)
             self._fit(step, end, bar)
             step = end
-            summary = self.validate(step)
-            psnr = summary["restored"]["psnr"]
-            best = self.checkpoints.save_if_best(step, psnr)
+            if step in (validation, plan.steps):
+                summary = self.validate(step)
+                psnr = summary["restored"]["psnr"]
+                best = self.checkpoints.save_if_best(step, psnr)
+                logging.info("Step %d: %.3f dB%s.", step, psnr, ", the best so far" if best else "")
             self.checkpoints.save(step)
-            logging.info("Step %d: %.3f dB%s.", step, psnr, ", the best so far" if best else "")
+            if step in later and step < plan.steps:
+                self._enter_phase(step)
         bar.close()
         return self._result(step, started, summary)
+
+    def _enter_phase(self, step: int) -> None:
+        """Enter the phase of `step`, at its start or, when a run goes on, in its middle."""
+        model = self.model
+        phase = model.phase_at(step)
+        model.enter_phase(phase)
+        starts = [
+            s for p, s in enumerate(model.phase_starts[: phase + 1]) if model.resets_optimizers(p)
+        ]
+        if step in starts:
+            model.reset_optimizers()
+        for optimizer in (model.generator_optimizer, *model.discriminator_optimizers.values()):
+            start_schedule(optimizer, max(starts, default=0))
+        model.make_train_function(force=True)
+        self.restore = make_restore(model.generator, self.config.model.channels)
+        logging.info("Phase %d from step %d.", phase, step)
 
     def _result(self, step: int, started: float, summary: dict[str, Any]) -> dict[str, Any]:
         return {"step": step, "seconds": time.perf_counter() - started, "validation": summary}
@@ -161,7 +195,7 @@ class _Run:
         batches = make_batches(
             self.config.data,
             split="train",
-            batch_size=plan.batch_size,
+            batch_size=plan.batch_size * self.config.model.discriminator_updates,
             seed=self.config.seed,
             start_step=step,
             steps=end - step,

@@ -52,10 +52,10 @@ def gfn(photo, rng):
 # Change a recipe's version together with its hash. If no code changed, OpenCV or numpy differ from
 # the constraints file.
 GOLDENS = {
-    scgan_text: "92f1cf69e3207106",
-    scgan_face: "98569a0195625dae",
+    scgan_text: "ab28220682878ceb",
+    scgan_face: "f538f3fa3ad3dbf1",
     enhance_unet: "023bea4870094ead",
-    wrfn: "526d90455b41a481",
+    wrfn: "42a8e147e59603fd",
     two_branch: "9ed224d6bbf0047d",
     gfn: "777e3f4a066cbabd",
 }
@@ -105,11 +105,11 @@ def test_images_are_eight_bit_and_drawn_is_json(degrade, photo):
 
 @ALL
 def test_a_constant_image_stays_constant(degrade):
-    """But for the noise, which is at most 7 levels times 4.33."""
+    """But for the noise, which is at most 7 levels times 3.7."""
     grey = np.full((201, 183, 3), 90, np.uint8)
     pair = degrade(grey, example_rng(1, "constant"))
     np.testing.assert_array_equal(pair.target, 90)
-    loud = {scgan_text: 31, scgan_face: 31, wrfn: 11}
+    loud = {scgan_text: 26, scgan_face: 26, wrfn: 10}
     assert np.abs(pair.degraded.astype(int) - 90).max() <= loud.get(degrade, 0)
     assert pair.degraded.mean() == pytest.approx(90, abs=0.2)
     for name in ("lr_sharp", "hr_blurry"):

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from tfdeblur.degradations.kernels import blur
+from tfdeblur.degradations.kernels import blur, blur_mirrored
 from tfdeblur.degradations.pages import Page
-from tfdeblur.degradations.recipes import TextRecipe, text
+from tfdeblur.degradations.recipes import TextRecipe, UnfitImage, example_rng, text
 from tfdeblur.images.resize import downscale, to_uint8
 
 SMALL = TextRecipe(patch_size=32, patches_per_page=4)
@@ -177,3 +177,85 @@ def test_arguments_out_of_range_are_refused():
         SMALL.pair(0, -1, "train")
     with pytest.raises(ValueError, match="`split` must be one of .* Got: 'dev'"):
         SMALL.pair(0, 0, "dev")
+
+
+@pytest.fixture(scope="module")
+def own_page():
+    """A page of a user's own: uint8, not square, white but for a striped square."""
+    page = np.full((101, 140, 3), 255, np.uint8)
+    page[10:90:3, 20:100] = 0
+    return page
+
+
+def test_degrade_cuts_out_of_the_whole_blurred_page(own_page, monkeypatch):
+    """Patches at the page's edge, too, where it is mirrored; elsewhere the blur sees the page."""
+    psfs = []
+    text_psf = text.text_psf
+
+    def record(rng):
+        psf, drawn = text_psf(rng)
+        psfs.append(psf)
+        return psf, drawn
+
+    monkeypatch.setattr(text, "text_psf", record)
+    recipe = dataclasses.replace(SMALL, noise_max=0.0)
+    corners = []
+    for number in range(30):
+        pair = recipe.degrade(own_page, example_rng(number, "page"))
+        top, left = pair.drawn["top"], pair.drawn["left"]
+        square = np.s_[top : top + 32, left : left + 32]
+        np.testing.assert_array_equal(pair.target, own_page[square])
+        whole = to_uint8(blur_mirrored(own_page, psfs[number]) / 255)
+        expected = to_uint8(downscale(whole[square], 4) / 255)
+        np.testing.assert_array_equal(pair.degraded, expected)
+        corners.append((top, left))
+    assert min(top for top, _ in corners) < 8
+    assert max(left for _, left in corners) > 90
+
+
+def test_empty_parts_of_a_page_of_the_users_own_are_drawn_again():
+    page = np.full((400, 400, 3), 255, np.uint8)
+    page[:200:4, :200] = 0
+    pairs = [SMALL.degrade(page, example_rng(number, "ink")) for number in range(100)]
+    empty = sum(pair.target.std() == 0 for pair in pairs)
+    assert 5 < empty < 35  # (3/4)^5 = 24 %; 75 % without the further draws.
+
+
+def test_reduce_does_not_blur(own_page):
+    """Blurry and sharp patches are cut at one place; /4 as ever."""
+    blurry = np.roll(own_page, 1, axis=0)
+    recipe = dataclasses.replace(SMALL, noise_max=0.0)
+    for number in range(10):
+        pair = recipe.reduce(blurry, own_page, example_rng(number, "reduce"))
+        top, left = pair.drawn["top"], pair.drawn["left"]
+        square = np.s_[top : top + 32, left : left + 32]
+        np.testing.assert_array_equal(pair.target, own_page[square])
+        np.testing.assert_array_equal(pair.degraded, to_uint8(downscale(blurry[square], 4) / 255))
+    noisy = SMALL.reduce(blurry, own_page, example_rng(0, "reduce"))
+    assert 0 < noisy.drawn["noise_std"] < 7 / 255
+
+
+def test_a_page_as_large_as_the_patch_has_one_place(own_page):
+    page = own_page[:32, 40:72]
+    pair = SMALL.degrade(page, example_rng(0, "one"))
+    assert (pair.drawn["top"], pair.drawn["left"]) == (0, 0)
+    np.testing.assert_array_equal(pair.target, page)
+
+
+def test_unfit_pages_are_refused(own_page):
+    with pytest.raises(UnfitImage, match=r"^must be at least 32x32 px. Got: 140x31.$"):
+        SMALL.degrade(own_page[:31], example_rng(0, "small"))
+    with pytest.raises(UnfitImage, match=r"^must be at least 32x32 px. Got: 31x101.$"):
+        SMALL.reduce(own_page[:, :31], own_page[:, :31], example_rng(0, "small"))
+    message = r"^must be as large as the sharp image, 140x101 px. Got: 140x99.$"
+    with pytest.raises(UnfitImage, match=message):
+        SMALL.reduce(own_page[:99], own_page, example_rng(0, "sizes"))
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4, 8])
+def test_pages_shrink_as_everything_does(scale):
+    """In float32, weight after weight, and to its rounding."""
+    image = np.random.default_rng(0).random((48, 72, 3)).astype(np.float32)
+    shrunk = text._shrink(image, scale)
+    assert shrunk.dtype == np.float32
+    np.testing.assert_allclose(shrunk, downscale(image, scale), atol=1e-6)

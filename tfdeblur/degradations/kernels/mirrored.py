@@ -88,8 +88,8 @@ def _flipped_units(psf: np.ndarray) -> np.ndarray:
     """
     running = np.cumsum(psf, dtype=np.float64)
     square = psf.ndim == 2 and psf.shape[0] == psf.shape[1] and len(psf) % 2 == 1
-    # Rounding the running sum keeps the total, and 0 stays 0.
-    units = np.diff(np.rint(running * (_UNITS / running[-1])), prepend=0)
+    units = np.rint(running * (_UNITS / running[-1]))
+    units[1:] -= units[:-1].copy()  # Rounding the running sum keeps the total, and 0 stays 0.
     if not square or not abs(running[-1] - 1) < _SUM_TOLERANCE or units.min() < 0:
         raise ValueError(
             "`psf` must be square with an odd side, non-negative and of sum 1. "

@@ -86,7 +86,8 @@ class GeneratedRecipe:
         if isinstance(recipe, TwoBranchRecipe):
             return recipe.degrade(page, _disc(self.patch_size), rng)
         if isinstance(recipe, GfnRecipe):
-            flow = motion_flow(draw_motion(rng, "strong"), page.shape[:2])
+            side = self.patch_size
+            flow = motion_flow(draw_motion(rng, "strong"), (side, side))
             return recipe.degrade(round_levels(warp_blur(page, flow)), page)
         assert isinstance(recipe, ScganFaceRecipe)
         return recipe.degrade(page, rng)

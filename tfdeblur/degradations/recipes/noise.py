@@ -8,15 +8,14 @@ import numpy as np
 from tfdeblur.images.resize import downscale, round_levels
 
 NOISE_STAGES = ("hr", "lr")
-_QUANTILES = 1 << 16
 
 
 def add_noise(image: np.ndarray, rng: np.random.Generator, std: float) -> np.ndarray:
     """Add white Gaussian noise.
 
-    A value is one of the 65,536 middles of equally likely parts of the normal distribution, none
-    beyond 4.33 standard deviations: four times as fast as numpy's normal draws, and after rounding
-    to 8 bits there is no telling them apart.
+    A draw is one of the 4,096 middles of equally likely parts of the normal distribution, none
+    beyond 3.7 standard deviations: several times as fast as numpy's normal draws, and after
+    rounding to 8 bits there is no telling them apart.
 
     Args:
       image: any shape, on the scale of 8 bits.
@@ -28,17 +27,21 @@ def add_noise(image: np.ndarray, rng: np.random.Generator, std: float) -> np.nda
     """
     if std == 0:
         return np.asarray(image, np.float32)
-    noise = np.take(_quantiles(), rng.integers(0, _QUANTILES, image.shape, np.uint16))
+    words = rng.integers(0, 1 << 64, -(-image.size // 4), np.uint64)  # Of four draws each.
+    draws = words.astype("<u8").view("<u2")[: image.size].reshape(image.shape)
+    noise = np.take(_normal_values(), draws >> 4)
     noise *= np.float32(std)
     noise += image
     return noise
 
 
 @lru_cache(maxsize=1)
-def _quantiles() -> np.ndarray:
+def _normal_values() -> np.ndarray:
+    """Return 4,096 equally likely values, few enough for the processor's fastest memory."""
     normal = NormalDist()
-    upper = [normal.inv_cdf(0.5 + (i + 0.5) / _QUANTILES) for i in range(_QUANTILES // 2)]
-    return np.array([-value for value in reversed(upper)] + upper, np.float32)
+    upper = np.array([normal.inv_cdf(0.5 + (i + 0.5) / 4096) for i in range(2048)])
+    values = np.concatenate([-upper[::-1], upper])
+    return (values / values.std()).astype(np.float32)
 
 
 def reduce_noisily(

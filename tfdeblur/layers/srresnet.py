@@ -1,0 +1,63 @@
+"""SRResNet, the x4 super-resolution network that other papers compare with and build on.
+
+Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial
+Network", CVPR 2017, Fig. 4.
+"""
+
+import keras
+import tensorflow as tf
+
+from tfdeblur.layers.norms import batch_normalization
+from tfdeblur.layers.resampling import DepthToSpace
+
+
+def build_srresnet(channels: int, width: int, blocks: int) -> keras.Model:
+    """Build SRResNet: 1,552,771 parameters for 3 channels, 64 features and 16 blocks.
+
+    Convolutions in front of a normalisation have no bias, which it would remove. Kernels start from
+    a Gaussian of variance 2 / (k k outputs). The output is linear.
+
+    Args:
+      channels: of the images.
+      width: features of every layer.
+      blocks: residual blocks.
+
+    Returns:
+      `[B, H, W, channels]`, any H and W -> `[B, 4H, 4W, channels]` float32 in the range that it is
+      trained for.
+    """
+
+    def convolution(filters: int, size: int, name: str, use_bias: bool = True, dtype=None):
+        return keras.layers.Conv2D(
+            filters,
+            size,
+            padding="same",
+            use_bias=use_bias,
+            kernel_initializer=keras.initializers.VarianceScaling(
+                2.0, "fan_out", "untruncated_normal"
+            ),
+            dtype=dtype,
+            name=f"srresnet_{name}",
+        )
+
+    def normalized(x: tf.Tensor, name: str) -> tf.Tensor:
+        x = convolution(width, 3, name, use_bias=False)(x)
+        return batch_normalization(f"srresnet_{name}_norm")(x)
+
+    image = keras.Input((None, None, channels), dtype="float32")
+    first = x = _prelu(convolution(width, 9, "first")(image))
+    for number in range(1, blocks + 1):
+        residual = _prelu(normalized(x, f"block{number}_conv1"))
+        residual = normalized(residual, f"block{number}_conv2")
+        x = keras.layers.Add()([x, residual])
+    x = keras.layers.Add()([normalized(x, "last"), first])
+    for number in (1, 2):
+        x = convolution(4 * width, 3, f"up{number}")(x)
+        x = _prelu(DepthToSpace(2, name=f"srresnet_shuffle{number}")(x))
+    enlarged = convolution(channels, 9, "image", dtype="float32")(x)
+    return keras.Model(image, enlarged, name="srresnet")
+
+
+def _prelu(x: tf.Tensor) -> tf.Tensor:
+    """One slope for each feature."""
+    return keras.layers.PReLU(keras.initializers.Constant(0.25), shared_axes=(1, 2))(x)

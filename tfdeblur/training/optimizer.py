@@ -1,0 +1,182 @@
+"""Adam and its learning rates over the steps of a run."""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+SCHEDULES = ("constant", "cosine", "staircase", "piecewise")
+
+
+@dataclass
+class OptimizerConfig:
+    """Adam for every network.
+
+    Attributes:
+      learning_rate: the largest; of `piecewise` the first.
+      schedule: of the generator's and the discriminators' rates alike, over the run's steps:
+        `constant`;
+        `cosine`: decay to zero over `train.steps`;
+        `staircase`: `learning_rate * decay_rate ** floor(step / decay_steps)`;
+        `piecewise`: `rates[i]` before step `boundaries[i]`, the last of `rates` from the last of
+        `boundaries` on.
+      warmup_steps: linear growth from zero to `learning_rate`; `cosine` only.
+      decay_rate: of `staircase`.
+      decay_steps: of `staircase`.
+      boundaries: of `piecewise`; steps, rising.
+      rates: of `piecewise`; one more than there are boundaries.
+      discriminator_learning_rate: takes the place of `learning_rate` for the discriminators; 0: the
+        same. Not for `piecewise`.
+      clip_norm: the gradients of the trained network are scaled down to this global norm where they
+        exceed it, in float32 without the loss scale; 0: never.
+    """
+
+    learning_rate: float = 2e-4
+    beta_1: float = 0.5
+    beta_2: float = 0.999
+    schedule: str = "constant"
+    warmup_steps: int = 0
+    decay_rate: float = 0.9
+    decay_steps: int = 12_000
+    boundaries: tuple[int, ...] = ()
+    rates: tuple[float, ...] = ()
+    discriminator_learning_rate: float = 0.0
+    clip_norm: float = 0.0
+
+    def validate(self) -> None:
+        """Raise ValueError for a field outside its range."""
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(
+                f"`optimizer.learning_rate` must be positive and finite. Got: {self.learning_rate}."
+            )
+        for name in ("beta_1", "beta_2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"`optimizer.{name}` must be at least 0 and below 1. "
+                    f"Got: {getattr(self, name)}."
+                )
+        for name in ("discriminator_learning_rate", "clip_norm"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(
+                    f"`optimizer.{name}` must be at least 0 and finite. Got: {getattr(self, name)}."
+                )
+        self._validate_schedule()
+
+    def _validate_schedule(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise ValueError(
+                f"`optimizer.schedule` must be one of {SCHEDULES}. Got: {self.schedule!r}."
+            )
+        if self.warmup_steps < 0 or (self.warmup_steps and self.schedule != "cosine"):
+            raise ValueError(
+                "`optimizer.warmup_steps` must be at least 0, and 0 without a cosine schedule. "
+                f"Got: {self.warmup_steps} with {self.schedule!r}."
+            )
+        if not 0 < self.decay_rate <= 1:
+            raise ValueError(
+                f"`optimizer.decay_rate` must be above 0 and at most 1. Got: {self.decay_rate}."
+            )
+        if self.decay_steps < 1:
+            raise ValueError(
+                f"`optimizer.decay_steps` must be at least 1. Got: {self.decay_steps}."
+            )
+        if self.schedule == "piecewise":
+            self._validate_pieces()
+        elif self.boundaries or self.rates:
+            raise ValueError(
+                "`optimizer.boundaries` and `optimizer.rates` need the piecewise schedule. "
+                f"Got: {self.schedule!r}."
+            )
+
+    def _validate_pieces(self) -> None:
+        steps = (0, *self.boundaries)
+        rising = all(earlier < later for earlier, later in itertools.pairwise(steps))
+        if not self.boundaries or not rising:
+            raise ValueError(
+                "`optimizer.boundaries` must be one step at least, each later than the one before. "
+                f"Got: {self.boundaries}."
+            )
+        if len(self.rates) != len(steps):
+            raise ValueError(
+                f"`optimizer.rates` must be {len(steps)}, one more than the boundaries. "
+                f"Got: {len(self.rates)}."
+            )
+        if not all(0 < rate < float("inf") for rate in self.rates):
+            raise ValueError(f"`optimizer.rates` must be positive and finite. Got: {self.rates}.")
+        if not math.isclose(self.rates[0], self.learning_rate):
+            raise ValueError(
+                "`optimizer.learning_rate` must be the first of `optimizer.rates`, "
+                f"{self.rates[0]}. Got: {self.learning_rate}."
+            )
+        if self.discriminator_learning_rate:
+            raise ValueError(
+                "`optimizer.discriminator_learning_rate` must be 0 with the piecewise schedule. "
+                f"Got: {self.discriminator_learning_rate}."
+            )
+
+    def build(self, steps: int) -> keras.optimizers.Optimizer:
+        """Build the trained network's optimizer for a run of `steps`."""
+        rate = self._rate(self.learning_rate, steps)
+        # Keras clips what is summed over replicas and free of the loss scale.
+        return self._adam(rate, global_clipnorm=self.clip_norm or None)
+
+    def build_for_discriminator(self, steps: int) -> keras.optimizers.Optimizer:
+        """Build one discriminator's optimizer for a run of `steps`."""
+        rate = self._rate(self.discriminator_learning_rate or self.learning_rate, steps)
+        return self._adam(rate, global_clipnorm=None)
+
+    def _adam(self, rate, global_clipnorm: float | None) -> keras.optimizers.Optimizer:
+        return keras.optimizers.Adam(
+            rate, beta_1=self.beta_1, beta_2=self.beta_2, global_clipnorm=global_clipnorm
+        )
+
+    def _rate(self, learning_rate: float, steps: int):
+        schedules = keras.optimizers.schedules
+        if self.schedule == "constant":
+            return learning_rate
+        if self.schedule == "cosine":
+            schedule = schedules.CosineDecay(
+                initial_learning_rate=0.0 if self.warmup_steps else learning_rate,
+                decay_steps=max(1, steps - self.warmup_steps),
+                warmup_target=learning_rate if self.warmup_steps else None,
+                warmup_steps=self.warmup_steps,
+            )
+        elif self.schedule == "staircase":
+            schedule = schedules.ExponentialDecay(
+                learning_rate, self.decay_steps, self.decay_rate, staircase=True
+            )
+        else:
+            # Keras takes a boundary's own step to the piece before it.
+            last_steps = [boundary - 1 for boundary in self.boundaries]
+            schedule = schedules.PiecewiseConstantDecay(last_steps, list(map(float, self.rates)))
+        return RunSchedule(schedule)
+
+
+class RunSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate over the steps of a run, whenever its optimizer began to count.
+
+    Attributes:
+      schedule: the rate at a step of the run.
+      start: the step of the run at which the optimizer counted 0; read when a train step is traced.
+    """
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, start: int = 0):
+        self.schedule = schedule
+        self.start = start
+
+    def __call__(self, step) -> tf.Tensor:
+        """Return the rate at the optimizer's own step."""
+        return self.schedule(step + self.start)
+
+    def get_config(self) -> dict:
+        """Return the arguments that make the same schedule."""
+        return {"schedule": self.schedule, "start": self.start}
+
+
+def start_schedule(optimizer: keras.optimizers.Optimizer, step: int) -> None:
+    """Say at which step of the run an optimizer, wrapped for loss scaling or not, counted 0."""
+    schedule = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
+    if isinstance(schedule, RunSchedule):
+        schedule.start = step
