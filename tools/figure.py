@@ -36,7 +36,9 @@ def main(argv: list[str]) -> None:
         pair = recipe.pair(flags.FLAGS.seed, index, "test")
         rows.append(
             [
-                Picture(make_baseline(pair.degraded, restorer.scale), "50 x 50 px input, bicubic x4"),
+                Picture(
+                    make_baseline(pair.degraded, restorer.scale), "50 x 50 px input, bicubic x4"
+                ),
                 Picture(restorer.restore(pair.degraded), flags.FLAGS.model),
                 Picture(pair.target, "truth"),
             ]

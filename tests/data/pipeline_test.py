@@ -332,8 +332,8 @@ def test_every_field_can_be_set_on_the_command_line():
     values = flags.FlagValues()
     changed = {
         "source": "prepared", "recipe": "gfn", "patch_size": 48, "patches_per_page": 2,
-        "domain": "dark_mode", "noise_max": 0.5, "noise_stage": "lr", "noise_on_held_out": True, "name": "a/b",
-        "data_dir": "d", "crop_size": 8, "augment_flip": True,
+        "domain": "dark_mode", "noise_max": 0.5, "noise_stage": "lr", "noise_on_held_out": True,
+        "name": "a/b", "data_dir": "d", "crop_size": 8, "augment_flip": True,
         "augment_rotate": True, "shuffle_buffer": 2,
     }  # fmt: skip
     assert changed.keys() == dataclasses.asdict(DataConfig()).keys()

@@ -301,21 +301,25 @@ def test_vgg_is_loaded_by_compile_alone(tmp_path):
     assert _compiled(config, extractor=lambda images: [images]).extractor is not None
 
 
-def test_tensorflow_lite_takes_any_size():
-    generator = _tiny().build_generator()
+def test_tensorflow_lite_takes_any_size(tiny, tmp_path):
+    """By way of a SavedModel, as models are exported: several times faster."""
 
     @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3], tf.float32, "images")])
     def restore(images):
-        return {"restored": generator(images)}
+        return {"restored": tiny.generator(images)}
 
-    function = restore.get_concrete_function()
-    content = tf.lite.TFLiteConverter.from_concrete_functions([function], generator).convert()
+    module = tf.Module()
+    module.weights = tiny.generator.weights
+    tf.saved_model.save(module, str(tmp_path), signatures={"restore": restore})
+    content = tf.lite.TFLiteConverter.from_saved_model(
+        str(tmp_path), signature_keys=["restore"]
+    ).convert()
     assert list_operators(content)[1] == []
-    runner = tf.lite.Interpreter(model_content=content).get_signature_runner()
+    runner = tf.lite.Interpreter(model_content=content).get_signature_runner("restore")
     for height, width in ((16, 16), (7, 13)):
         images = _images(height, width, count=1)
         converted = runner(images=images.numpy())["restored"]
-        np.testing.assert_allclose(converted, generator(images), atol=1e-4)
+        np.testing.assert_allclose(converted, tiny.generator(images), atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -340,6 +340,7 @@ class EnhanceUnet(RestorationGAN):
             content = squared_error(_signed(target), _signed(restored))
             terms["content"] = Term(config.content_weight, content)
         if config.perceptual_weight:
+            assert self.extractor is not None  # Since `compile`.
             perceptual = perceptual_distance(self.extractor, target, restored)
             terms["perceptual"] = Term(config.perceptual_weight, perceptual)
         if config.adversarial_weight:
