@@ -184,10 +184,10 @@ def make_example(
       SkippedExample: the photograph is unfit.
     """
     example_id = f"{_photo_id(key.source)}-{key.number % config.pairs(split):02d}"
-    photo = photos.load(key.source)
     try:
         if isinstance(config.recipe, WrfnRecipe):
-            return {"id": example_id, "sharp": config.recipe.sharpen_source(photo)}
+            sharp = config.recipe.sharpen_source(photos.load(key.source))
+            return {"id": example_id, "sharp": sharp}
         rng = example_rng(config.seed, f"{config.recipe.name}/{split}/{example_id}")
         pair = _pair(config, photos, counts[split], split, key, rng)
     except (UnfitImage, MaskError) as error:
@@ -197,20 +197,30 @@ def make_example(
 
 def _pair(config, photos: Photos, count: int, split: str, key: Key, rng) -> Pair:
     """Degrade a photograph as the paper of the configuration does."""
-    recipe, photo = config.recipe, photos.load(key.source)
+    recipe = config.recipe
     if isinstance(recipe, EnhanceUnetRecipe):
         rank, number = divmod(key.number, config.pairs(split))
         choose = recipe.train_kernel if split == "train" else recipe.test_kernel
         kernel = _kernel(config.seed, choose(rank, count, number))
+        photo = _fitted(recipe, photos, key.source)
         pair = recipe.degrade(photo, rng, kernel.psf, centred=split != "train")
         return dataclasses.replace(pair, drawn={**pair.drawn, "kernel": kernel.name})
     if isinstance(recipe, TwoBranchRecipe):
+        photo = photos.load(key.source)
         found = face_mask(photo, _photo_id(key.source), _mask_folder(photos))
         pair = recipe.degrade(photo, found.mask, rng)
         return dataclasses.replace(pair, drawn={**pair.drawn, "mask_source": found.mask_source})
     # Paper (SCGAN): no noise is mentioned for the test images.
     quiet = recipe if split == "train" else dataclasses.replace(recipe, noise_max=0.0)
-    return quiet.degrade(photo, rng)
+    return quiet.degrade(_fitted(recipe, photos, key.source), rng)
+
+
+@functools.lru_cache(maxsize=2)  # The pairs of a photograph are made one after the other.
+def _fitted(recipe: EnhanceUnetRecipe | ScganFaceRecipe, photos: Photos, name: str) -> np.ndarray:
+    """Shrink a photograph once for all of its pairs."""
+    fitted = recipe.fit(photos.load(name))
+    fitted.setflags(write=False)
+    return fitted
 
 
 @functools.lru_cache(maxsize=1024)  # The 800 of train and the 64 others.

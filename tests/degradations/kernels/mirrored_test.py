@@ -67,11 +67,9 @@ def test_a_window_is_cut_out_of_the_whole(family, shape):
         np.testing.assert_allclose(window, expected, rtol=0, atol=5e-4 * (family == "dense"))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "dense"])
 def test_sums_are_exact(family):
     """Whole numbers of 2^-16: nothing was rounded on the way, in whatever order it was summed."""
-    if family in ("dense",):
-        pytest.skip("is transformed")
     blurred = blur_mirrored(noise((60, 61, 3)), FAMILIES[family](np.random.default_rng(3)))
     units = blurred.astype(np.float64) * 65536
     np.testing.assert_array_equal(units, np.rint(units))
