@@ -14,7 +14,7 @@ Table 3:   --config.model.perceptual_weight=0 (22.93 dB against 26.13, as the pa
 Fig. 10:   that and --config.model.adversarial_weight=0 --config.model.discriminator_updates=1.
 Expected:  26.13 dB and SSIM 0.818 on CelebA, 24.33 dB and 0.795 on Helen, as the paper prints.
 Hardware:  the paper had a GTX 1080 Ti; a 150x150 px image takes the generator 47 GMAC.
-Quick test: `--config=enhance_unet_faces:quicktest` makes its own tiny data and trains in seconds,
+Quick test: `--config=enhance_unet_faces:quicktest` makes its own tiny data and trains in a minute,
            with a tiny network, two updates of the critic and no perceptual loss, which would
            download its weights.
 """
