@@ -81,3 +81,31 @@ def test_tensorflow_lite_takes_any_batch_and_size():
         interpreter.invoke()
         converted = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
         np.testing.assert_allclose(converted, norm(images), atol=1e-5)
+
+
+def test_second_derivatives_are_exact():
+    """Against central differences, in the direction of a random vector; biases have none."""
+    keras.utils.set_random_seed(3)
+    convolution = keras.layers.Conv2D(4, 3, bias_initializer="ones")
+    norm = instance_normalization("norm")
+    images = tf.random.stateless_normal((2, 6, 7, 3), (1, 2))
+    weights = tf.random.stateless_normal((2, 4, 5, 4), (3, 4))
+    direction = tf.random.stateless_normal((3, 3, 3, 4), (5, 6))
+
+    def penalty():
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            score = tf.reduce_sum(weights * norm(convolution(images)) ** 2)
+        return tf.reduce_sum(tape.gradient(score, images) ** 2)
+
+    with tf.GradientTape() as tape:
+        value = penalty()
+    kernel, bias = tape.gradient(value, [convolution.kernel, convolution.bias])
+    start, step = tf.constant(convolution.kernel), 1e-3
+    ends = []
+    for sign in (1, -1):
+        convolution.kernel.assign(start + sign * step * direction)
+        ends.append(float(penalty()))
+    slope = (ends[0] - ends[1]) / (2 * step)
+    np.testing.assert_allclose(float(tf.reduce_sum(kernel * direction)), slope, rtol=5e-3)
+    np.testing.assert_allclose(bias, np.zeros(4), atol=1e-5 * float(tf.reduce_max(tf.abs(kernel))))

@@ -1,9 +1,31 @@
 """Layers of TensorFlow Addons. No other file imports that package."""
 
+import warnings
+
 import keras
-import tensorflow_addons as tfa
+import tensorflow as tf
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # It is told at each import that it is no longer developed.
+    import tensorflow_addons as tfa
 
 EPSILON = 1e-5
+
+
+class _InstanceNormalization(tfa.layers.InstanceNormalization):
+    """The layer of TensorFlow Addons, with moments that may be differentiated twice.
+
+    That layer's `tf.nn.moments` stops gradients at the mean within the variance. They are 0 there,
+    but their own gradients are not: those of a gradient penalty come out wrong. Nor does this go
+    through groups, which doubles the graph.
+    """
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        mean = tf.reduce_mean(inputs, axis=[1, 2], keepdims=True)
+        variance = tf.reduce_mean(tf.square(inputs - mean), axis=[1, 2], keepdims=True)
+        return tf.nn.batch_normalization(
+            inputs, mean, variance, self.beta, self.gamma, self.epsilon
+        )
 
 
 def instance_normalization(name: str) -> keras.layers.Layer:
@@ -23,4 +45,4 @@ def instance_normalization(name: str) -> keras.layers.Layer:
     Returns:
       A layer, `[B, H, W, C]` -> `[B, H, W, C]` float32; gamma and beta, `[C]` each, are trained.
     """
-    return tfa.layers.InstanceNormalization(epsilon=EPSILON, dtype="float32", name=name)
+    return _InstanceNormalization(epsilon=EPSILON, dtype="float32", name=name)

@@ -44,20 +44,19 @@ def build_srresnet(channels: int, width: int, blocks: int) -> keras.Model:
         x = convolution(width, 3, name, use_bias=False)(x)
         return batch_normalization(f"srresnet_{name}_norm")(x)
 
+    def prelu(x: tf.Tensor, name: str) -> tf.Tensor:
+        slope = keras.initializers.Constant(0.25)  # One for each feature.
+        return keras.layers.PReLU(slope, shared_axes=(1, 2), name=f"srresnet_{name}_prelu")(x)
+
     image = keras.Input((None, None, channels), dtype="float32")
-    first = x = _prelu(convolution(width, 9, "first")(image))
+    first = x = prelu(convolution(width, 9, "first")(image), "first")
     for number in range(1, blocks + 1):
-        residual = _prelu(normalized(x, f"block{number}_conv1"))
+        residual = prelu(normalized(x, f"block{number}_conv1"), f"block{number}")
         residual = normalized(residual, f"block{number}_conv2")
         x = keras.layers.Add()([x, residual])
     x = keras.layers.Add()([normalized(x, "last"), first])
     for number in (1, 2):
         x = convolution(4 * width, 3, f"up{number}")(x)
-        x = _prelu(DepthToSpace(2, name=f"srresnet_shuffle{number}")(x))
+        x = prelu(DepthToSpace(2, name=f"srresnet_shuffle{number}")(x), f"up{number}")
     enlarged = convolution(channels, 9, "image", dtype="float32")(x)
     return keras.Model(image, enlarged, name="srresnet")
-
-
-def _prelu(x: tf.Tensor) -> tf.Tensor:
-    """One slope for each feature."""
-    return keras.layers.PReLU(keras.initializers.Constant(0.25), shared_axes=(1, 2))(x)
