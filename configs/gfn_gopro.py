@@ -12,10 +12,11 @@ every 25.
 Data:      `tfdeblur data build lr_gopro/patches` from a copy of GOPRO_Large of your own.
 Command:   tfdeblur train --config=gfn_gopro --workdir=runs/gfn_gopro
 Table 2:   add --config.model.variant=model1 (to model5, or srresnet); `full` is the paper's model.
-Hardware:  the authors: 4 days on a GTX 1080 Ti. It computes in float32, as the released initial
-           weights make features of more than 65,504, float16's largest number, from the first step
-           on; --config.runtime.precision=mixed_bfloat16 works. If a run breaks off with a term that
-           is not finite, add --config.optimizer.clip_norm.
+Code:      --config.model.initial_weights=released starts as the released code does, from losses of
+           a hundred million.
+Hardware:  the authors: 4 days on a GTX 1080 Ti. It computes in float32, as no norm bounds its
+           features, and the released initial weights make some of more than 65,504, float16's
+           largest number; --config.runtime.precision=mixed_bfloat16 works.
 Quick test: `--config=gfn_gopro:quicktest` makes its own tiny data and trains in seconds.
 """
 

@@ -36,7 +36,13 @@ def get_config(variant: str = "") -> ExperimentConfig:
     config = ExperimentConfig(
         name="two_branch_faces",
         model=TwoBranchConfig(),
-        data=DataConfig(source="prepared", name="blurred_faces/two_branch", augment_flip=True),
+        data=DataConfig(
+            source="prepared",
+            name="blurred_faces/two_branch",
+            train_split="train[:-200]",
+            validation_split="train[-200:]",
+            augment_flip=True,
+        ),
         optimizer=OptimizerConfig(),
         train=TrainConfig(
             steps=180_000, batch_size=64, checkpoint_every=1_800, validate_every=4_500

@@ -10,7 +10,7 @@ Table 1:   --config.model.norm=bn or none; --config.model.swap=True;
            --config.model.stride=4 --config.model.blocks=11, also with --config.model.width=84;
            --config.data.crop_size=240 (the paper trains it longer, not saying how long).
 Expected:  27.14 dB and SSIM 0.803 on 20 blurred faces of Lai et al. 2016, as the paper prints.
-Hardware:  the paper had two Titan X; 120,000 steps are 265 PFLOP.
+Hardware:  the paper had two Titan X; 120,000 steps are 264 PFLOP.
 Quick test: `--config=wrfn_faces:quicktest` makes its own tiny data and trains in seconds.
 """
 

@@ -50,6 +50,7 @@ VERBS = {
     "data check": Verb("data_check", "Find what is wrong with pairs of images."),
     "data kernels": Verb("data_kernels", "Draw, keep and show blur kernels."),
     "train": Verb("train", "Train a model, or go on with a run.", _TRAIN),
+    "trial": Verb("trial", "Try an experiment: can it learn, does it stay finite?", _TRAIN),
     "evaluate": Verb("evaluate", "Score a model beside the trivial baseline."),
     "export": Verb("export", "Write a trained model as SavedModel and TFLite.", _TRAIN),
     "benchmark data": Verb("benchmark", "Time how training pairs are made or read.", _TRAIN),

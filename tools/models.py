@@ -2,17 +2,30 @@
 
   tfdeblur models
   tfdeblur models scgan_text
+  tfdeblur models --architectures
 
 Lists name, version, task, scale and size of each model, and what its card says in a sentence. The
 size is that of the TFLite file, which `tfdeblur restore` runs. With MODEL, a name or the folder of
 an exported model, prints the whole card: data, training, scores and limits.
+
+--architectures lists what can be trained instead: for each model of the installed experiments its
+paper, the parameters of its networks, the multiply-accumulates (GMAC) of restoring one image of the
+size that the paper trains on, and the side of what one restored pixel depends on. The networks are
+built for that, which takes about half a minute and needs the extra `train`.
 """
+
+import runpy
+import sys
+from importlib import resources
 
 from absl import app, flags
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
-    """Define this program's flags: it has none."""
+    """Define this program's flags."""
+    flags.DEFINE_bool(
+        "architectures", False, "list what can be trained instead", flag_values=flag_values
+    )
 
 
 def describe(model) -> str:
@@ -26,8 +39,49 @@ def describe(model) -> str:
     return "\n    ".join([line, *summary.splitlines()])
 
 
+def list_architectures() -> None:
+    """Print the models of the installed experiments, each as soon as it is built."""
+    from tfdeblur.studies.architectures import changed_fields, describe, same_architecture
+
+    files = sorted(str(file) for file in resources.files("tfdeblur_configs").iterdir())
+    paths = [path for path in files if path.endswith(".py") and not path.endswith("__init__.py")]
+    groups = same_architecture(runpy.run_path(path)["get_config"]() for path in paths)
+    for model_config, experiments in groups:
+        changes = [f"{field}={value}" for field, value in changed_fields(model_config).items()]
+        title = ", ".join([model_config.name, *changes])
+        print(f"{title} ({', '.join(experiments)}): {model_config.paper}")
+        print("\n".join(f"    {line}" for line in architecture_lines(describe(model_config))))
+        sys.stdout.flush()
+
+
+def architecture_lines(architecture) -> list[str]:
+    """Return what is listed of an architecture."""
+    config, macs = architecture.model_config, architecture.macs
+    side, field = config.training_size, config.receptive_field
+    seen = "the whole image" if field is None else f"{field} px"
+    if field is not None and config.halo is None:
+        seen += "; its norms see the whole image"
+    networks = {"generator": architecture.generator, **architecture.discriminators}
+    return [
+        *(_network_line(name, parameters) for name, parameters in networks.items()),
+        f"{macs / 1e9:.2f} GMAC for {side}x{side} px; receptive field {seen}",
+    ]
+
+
+def _network_line(name: str, parameters) -> str:
+    other = f" and {parameters.other:,} not trained" if parameters.other else ""
+    return f"{name}: {parameters.trained:,} parameters{other}"
+
+
 def main(argv: list[str]) -> int:
-    """Print the list, or one card."""
+    """Print a list, or cards."""
+    if flags.FLAGS.architectures:
+        if len(argv) > 1:
+            raise ValueError(
+                f"`--architectures` must stand without a model. Got: {', '.join(argv[1:])}."
+            )
+        list_architectures()
+        return 0
     from tfdeblur.inference.shipped import resolve_model, shipped_models
 
     if len(argv) > 1:

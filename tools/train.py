@@ -11,6 +11,8 @@
 
 The run's folder gets config.json, environment.json, checkpoints/ (latest and best) and logs/ for
 TensorBoard. Run the same command again to go on from the latest checkpoint, also after a crash.
+SIGTERM ends a run between two steps: it saves and leaves with exit code 143. The last line is a
+hash over all weights and optimizer slots: two runs that are equal to the bit print the same.
 """
 
 import sys
@@ -20,17 +22,25 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
+TERMINATED = 143  # 128 and SIGTERM's number, as a shell has it.
+
 
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Define this program's flags."""
+    define_config_flag(flag_values)
+    flags.DEFINE_string("workdir", None, "the run's folder", flag_values=flag_values)
+    flags.mark_flag_as_required("workdir", flag_values=flag_values)
+
+
+def define_config_flag(flag_values: flags.FlagValues) -> None:
+    """Define `--config`, which is required, and with it `--config.FIELD`; see `resolve_config`."""
     config_flags.DEFINE_config_file(
         "config",
         None,
         "experiment: a name or a file, perhaps with :variant",
         flag_values=flag_values,
     )
-    flags.DEFINE_string("workdir", None, "the run's folder", flag_values=flag_values)
-    flags.mark_flags_as_required(["config", "workdir"], flag_values=flag_values)
+    flags.mark_flag_as_required("config", flag_values=flag_values)
 
 
 def resolve_config(argument: str) -> str:
@@ -56,17 +66,23 @@ def resolve_config(argument: str) -> str:
     return f"{name}={path}{colon}{variant}"
 
 
-def main(argv: list[str]) -> None:
+def main(argv: list[str]) -> int:
     """Train."""
-    from tfdeblur.training.train import train
+    from tfdeblur.training.train import Interrupted, train
 
-    result = train(flags.FLAGS.config, flags.FLAGS.workdir)
+    try:
+        result = train(flags.FLAGS.config, flags.FLAGS.workdir)
+    except Interrupted as interrupted:
+        print(f"{interrupted} Run the same command again to go on.", file=sys.stderr)
+        return TERMINATED
     scores = result["validation"]
     print(
         f"Step {result['step']}: validation PSNR {scores['restored']['psnr']:.2f} dB "
         f"(bicubic {scores['baseline']['psnr']:.2f}), SSIM {scores['restored']['ssim']:.4f} "
         f"(bicubic {scores['baseline']['ssim']:.4f}), {scores['count']} images."
     )
+    print(f"weights sha256: {result['weights_sha256']}")
+    return 0
 
 
 if __name__ == "__main__":

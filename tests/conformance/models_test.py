@@ -1,10 +1,12 @@
 """Laws that every model keeps. Models and experiments are found by themselves: a model without an
-experiment fails here."""
+experiment fails here. `--experiment=FILE.py` checks an experiment of another place instead."""
 
 import dataclasses
 import importlib
+import importlib.util
 import inspect
 import pkgutil
+import re
 
 import keras
 import numpy as np
@@ -25,8 +27,21 @@ PAPERS = sorted(
 SIZES = [(1, 1), (1, 9), (7, 13), (16, 16)]
 
 
+def pytest_generate_tests(metafunc):
+    """Check the installed experiments, or the one that the command line names."""
+    if "name" in metafunc.fixturenames:
+        given = metafunc.config.getoption("--experiment")
+        metafunc.parametrize("name", [given] if given else EXPERIMENTS)
+
+
 def _experiment(name: str):
-    return importlib.import_module(f"tfdeblur_configs.{name}").get_config("quicktest")
+    """Load the module of an experiment, by its name or its file."""
+    if not name.endswith(".py"):
+        return importlib.import_module(f"tfdeblur_configs.{name}")
+    spec = importlib.util.spec_from_file_location("experiment", name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _legal(model_config, side: int) -> int:
@@ -56,13 +71,19 @@ def _batch(config):
     }
 
 
-@pytest.fixture(params=EXPERIMENTS)
-def config(request):
-    return _experiment(request.param)
+@pytest.fixture
+def experiment(name):
+    return _experiment(name)
+
+
+@pytest.fixture
+def config(experiment):
+    return experiment.get_config("quicktest")
 
 
 def test_every_paper_has_an_experiment():
-    covered = {type(_experiment(name).model).__module__.rpartition(".")[2] for name in EXPERIMENTS}
+    configs = [_experiment(name).get_config("quicktest") for name in EXPERIMENTS]
+    covered = {type(config.model).__module__.rpartition(".")[2] for config in configs}
     assert covered == set(PAPERS)
 
 
@@ -82,9 +103,10 @@ def test_a_paper_has_one_config_with_documented_defaults(paper):
     assert configs[0]().name == paper
 
 
-def test_experiment_is_valid_in_both_forms(config):
+def test_experiment_is_valid_in_both_forms(experiment):
+    config = experiment.get_config("quicktest")
     config.validate()
-    whole = importlib.import_module(f"tfdeblur_configs.{config.name}").get_config()
+    whole = experiment.get_config()
     whole.validate()
     assert whole.name == config.name
 
@@ -109,6 +131,16 @@ def test_output_is_float32_under_mixed_precision(config):
     assert restored.dtype == tf.float32
     assert np.isfinite(restored).all()
     assert {variable.dtype for variable in generator.weights} == {tf.float32}
+
+
+def test_paper_and_sizes_are_stated(experiment):
+    whole = experiment.get_config().model
+    assert re.fullmatch(r"\w+ et al\., .+ 20\d\d", whole.paper)
+    assert _legal(whole, whole.training_size) == whole.training_size
+    if whole.target_size is not None:
+        assert whole.training_size * whole.scale == whole.target_size
+    if whole.halo is not None:
+        assert whole.receptive_field == 2 * whole.halo + 1
 
 
 def test_what_is_exported_is_part_of_what_is_trained(config):

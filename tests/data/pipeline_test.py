@@ -279,6 +279,8 @@ def test_validation_of_prepared_data(prepared):
         ("domain", "neon", r"`domain` must be one of .* Got: 'neon'"),
         ("noise_max", -0.1, r"`noise_max` must lie in \[0, 1\]. Got: -0.1"),
         ("noise_stage", "raw", r"`noise_stage` must be 'hr' or 'lr'. Got: 'raw'"),
+        ("train_split", "test", r"`data.train_split` must be .* of a recipe 'train'. Got: 'test'"),
+        ("validation_split", "", r"`data.validation_split` must be .* Got: ''"),
         ("crop_size", -4, r"`data.crop_size` must be at least 0. Got: -4"),
         ("crop_size", 32, r"`data.crop_size` is for prepared data.* Got: 32"),
         ("augment_flip", True, r"`data.augment_flip` is for prepared data. Got: True"),
@@ -333,7 +335,8 @@ def test_every_field_can_be_set_on_the_command_line():
     changed = {
         "source": "prepared", "recipe": "gfn", "patch_size": 48, "patches_per_page": 2,
         "domain": "dark_mode", "noise_max": 0.5, "noise_stage": "lr", "noise_on_held_out": True,
-        "name": "a/b", "data_dir": "d", "crop_size": 8, "augment_flip": True,
+        "name": "a/b", "data_dir": "d", "train_split": "train[:-8]",
+        "validation_split": "train[-8:]", "crop_size": 8, "augment_flip": True,
         "augment_rotate": True, "shuffle_buffer": 2,
     }  # fmt: skip
     assert changed.keys() == dataclasses.asdict(DataConfig()).keys()
@@ -355,6 +358,41 @@ def test_classes_of_pairs_share_a_batch():
             np.testing.assert_array_equal(batch[name][3 * index : 3 * index + 3], alone[name])
     with pytest.raises(ValueError, match="`batch_size` must be a multiple of 2, .* Got: 5."):
         make_batches(data, split="train", batch_size=5, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("sub_batches", "replicas", "wanted"),
+    [  # Pairs of a class in the order of their stream, class by class; first of a replica's share.
+        (1, 1, ["a0 a1 a2 a3 b0 b1 b2 b3"]),
+        (2, 1, ["a0 a1 b0 b1 a2 a3 b2 b3"]),
+        (1, 2, ["a0 a1 b0 b1", "a2 a3 b2 b3"]),
+        (2, 2, ["a0 b0 a2 b2", "a1 b1 a3 b3"]),
+    ],
+)
+def test_every_replica_sees_every_class_in_every_sub_batch(sub_batches, replicas, wanted):
+    data = dataclasses.replace(TINY, domain="print,dark_mode")
+    arguments = {"split": "train", "seed": 3, "steps": 1}
+    layout = {"sub_batches": sub_batches, "replicas": replicas}
+    (batch,) = make_batches(data, batch_size=8, **layout, **arguments)
+    (plain,) = make_batches(data, batch_size=8, **arguments)
+    order = [4 * "ab".index(pair[0]) + int(pair[1]) for pair in " ".join(wanted).split()]
+    for name in ("degraded", "target", "class_index"):
+        np.testing.assert_array_equal(batch[name], plain[name].numpy()[order])
+
+
+def test_sub_batches_of_one_class_follow_each_other():
+    """With one replica nothing moves; with two, each has the first or the second half of each."""
+    arguments = {"split": "train", "seed": 3, "steps": 1, "batch_size": 8}
+    (plain,) = make_batches(TINY, **arguments)
+    (alone,) = make_batches(TINY, **arguments, sub_batches=2)
+    (shared,) = make_batches(TINY, **arguments, sub_batches=2, replicas=2)
+    np.testing.assert_array_equal(alone["target"], plain["target"])
+    np.testing.assert_array_equal(
+        shared["target"], plain["target"].numpy()[[0, 1, 4, 5, 2, 3, 6, 7]]
+    )
+    assert "class_index" not in shared
+    with pytest.raises(ValueError, match=r"a multiple of 6, .* sub-batches \(2\) .* Got: 8."):
+        make_batches(TINY, **arguments, sub_batches=2, replicas=3)
 
 
 def test_classes_validate_by_turns():
@@ -395,3 +433,15 @@ def test_grey_pairs_are_validated_as_rgb():
     (pair,) = make_validation(data, "validation", 1, seed=3)
     assert pair.degraded.shape == pair.target.shape == (48, 48, 3)
     np.testing.assert_array_equal(pair.target[..., 0], pair.target[..., 2])
+
+
+def test_the_same_split_twice_is_refused(prepared):
+    data = dataclasses.replace(prepared, validation_split="train")
+    with pytest.raises(ValueError, match="must not be that which is trained on. Got: 'train'"):
+        data.validate()
+
+
+def test_validation_on_a_slice(prepared):
+    every = [pair.id for pair in make_validation(prepared, "train", COUNT, 0)]
+    last = [pair.id for pair in make_validation(prepared, "train[-3:]", 3, 0)]
+    assert last == every[-3:]

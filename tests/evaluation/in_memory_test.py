@@ -9,7 +9,7 @@ from tfdeblur.evaluation.in_memory import make_restorer
 
 
 def _config():
-    return SimpleNamespace(scale=2, halo=4, size_multiple=4, minimum_size=8)
+    return SimpleNamespace(scale=2, halo=4, size_multiple=4, minimum_size=8, fixed_input_size=None)
 
 
 @pytest.mark.parametrize(

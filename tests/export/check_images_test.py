@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tfdeblur.degradations.recipes import GeneratedRecipe
 from tfdeblur.export import check_images
 from tfdeblur.images.files import write_image
 
@@ -75,3 +76,13 @@ def test_pairs_of_another_scale_are_refused(tmp_path):
         write_image(tmp_path / "hr" / f"{index}.png", noise(index, 16, 16))
     with pytest.raises(ValueError, match="at scale 4 the target of a 8x8 image must be 32x32"):
         check_images.read_check_images(tmp_path, 4)
+
+
+def test_pages_are_drawn_for_the_size_and_the_degradation_of_a_model():
+    recipe = GeneratedRecipe("two_branch", patch_size=64, patches_per_page=4)
+    images, targets = check_images.draw_check_images(8, 16, recipe)
+    assert {image.shape for image in images} == {(16, 16, 3)}
+    assert {target.shape for target in targets} == {(128, 128, 3)}
+    grey, _ = check_images.draw_check_images(1, recipe=GeneratedRecipe("wrfn"))
+    assert {image.shape[2] for image in grey} == {3}
+    assert len({image.shape for image in grey}) == 5

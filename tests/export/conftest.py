@@ -17,6 +17,7 @@ class SmallConfig:
     halo: int = 4
     size_multiple: int = 1
     minimum_size: int = 1
+    fixed_input_size: int | None = None
     width: int = 8
 
     def build_generator(self) -> keras.Model:

@@ -68,6 +68,7 @@ def test_metadata_tells_what_a_client_needs(make_small, tmp_path, check_images):
         "halo": 4,
         "size_multiple": 1,
         "minimum_size": 1,
+        "fixed_input_size": None,
         "signatures": {
             "serving_default": {
                 "inputs": {"images": {"dtype": "uint8", "shape": [-1, -1, -1, 3]}},

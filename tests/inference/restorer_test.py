@@ -11,6 +11,7 @@ class Recorder:
     """A runtime that doubles pixels and notes the sizes that it sees."""
 
     scale = 2
+    fixed_size = None
 
     def __init__(self):
         self.sizes = []

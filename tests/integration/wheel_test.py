@@ -128,6 +128,9 @@ def test_verbs_that_need_more_say_so(run):
         assert refused.returncode == 1
         assert refused.stderr.startswith(f"tfdeblur {verb}: needs the extra `train` (")
         assert refused.stderr.count("\n") == 1
+    refused = run("tfdeblur", "models", "--architectures")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("tfdeblur models: needs the extra `train` (")
 
 
 def test_names_of_others_are_left_alone(run):

@@ -128,7 +128,9 @@ def test_run_folder_is_scored_through_the_training_code(run, folder, tmp_path, m
 
     def load_trained(workdir, which):
         assert (workdir, which) == (str(tmp_path / "run"), "latest")
-        config = SimpleNamespace(scale=4, halo=1, size_multiple=2, minimum_size=6)
+        config = SimpleNamespace(
+            scale=4, halo=1, size_multiple=2, minimum_size=6, fixed_input_size=None
+        )
         return SimpleNamespace(generator=generator, model_config=config)
 
     monkeypatch.setattr(experiment, "load_trained", load_trained)

@@ -142,3 +142,31 @@ def test_batch_holds_every_class_of_the_data_equally():
     config.train.batch_size = 15
     with pytest.raises(ValueError, match="`train.batch_size` must be a multiple of 2, .* Got: 15"):
         config.validate()
+
+
+def test_a_model_of_several_classes_needs_data_of_as_many():
+    config = mcgan.get_config()
+    config.model.classes = 3
+    config.train.batch_size = 18
+    with pytest.raises(ValueError, match="`data.name` must name 3 classes .* Got: 'blurred_faces"):
+        config.validate()
+    config = mcgan.get_config("quicktest")
+    config.data.domain = "print"
+    with pytest.raises(ValueError, match="`data.domain` must name 2 classes .* Got: 'print'"):
+        config.validate()
+
+
+def test_a_model_of_one_class_takes_data_of_several():
+    config = mcgan.get_config()
+    config.model.classes = 1
+    config.validate()
+
+
+def test_a_model_that_cannot_be_found_again_is_refused(tmp_path):
+    """As of a class that stands in a --config file, which Python does not find by its name."""
+    config = scgan_text.get_config()
+    elsewhere = type("Elsewhere", (SCGANConfig,), {"__module__": "my_config"})
+    config.model = elsewhere()
+    with pytest.raises(ValueError, match="on Python's path, .* Got: my_config.Elsewhere."):
+        save_config(config, tmp_path / "config.json")
+    assert not (tmp_path / "config.json").exists()

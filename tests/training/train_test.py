@@ -11,10 +11,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
+from tfdeblur.data.pipeline import DataConfig
+from tfdeblur.training import callbacks
 from tfdeblur.training.callbacks import NonFiniteError
+from tfdeblur.training.checkpoints import CheckpointError
 from tfdeblur.training.experiment import load_trained
-from tfdeblur.training.train import make_restore, train
+from tfdeblur.training.train import Interrupted, make_restore, train
 from tfdeblur_configs import scgan_text
 
 
@@ -197,3 +201,92 @@ def test_grey_generator_restores_grey_shown_as_rgb():
     generator = keras.Model(grey, keras.layers.Rescaling(0.5)(grey))
     image = np.arange(0, 200, 10, np.uint8).reshape(4, 5, 1).repeat(3, axis=2)
     np.testing.assert_array_equal(make_restore(generator, channels=1)(image), image // 2)
+
+
+def test_splits_of_prepared_data(tmp_path, write_prepared):
+    """Trained on black targets, validated on white ones: 0 dB against the truth at the start."""
+
+    def example(number):
+        grey = 255 if number >= 4 else 0
+        lr, hr = (np.full((side, side, 3), grey, np.uint8) for side in (16, 64))
+        return {"id": str(number), "lr": lr, "hr": hr}
+
+    features = {
+        name: tfds.features.Image(shape=(side, side, 3), encoding_format="png")
+        for name, side in (("lr", 16), ("hr", 64))
+    }
+    write_prepared(tmp_path, features, {"train": [[example(number) for number in range(6)]]})
+    config = _config(objective="pixel")
+    config.data = DataConfig(
+        source="prepared",
+        name="toy_pairs",
+        data_dir=str(tmp_path),
+        train_split="train[:-2]",
+        validation_split="train[-2:]",
+    )
+    config.optimizer.learning_rate = 1e-2
+    config.train.steps = config.train.validate_every = 20
+    result = train(config, tmp_path / "run")
+    restore = make_restore(load_trained(tmp_path / "run", "latest").generator)
+    black, white = (restore(np.full((16, 16, 3), grey, np.uint8)).mean() for grey in (0, 255))
+    assert result["validation"]["restored"]["psnr"] < 20
+    assert black < 100, (black, white)
+
+
+def test_sigterm_saves_and_the_run_goes_on_to_the_same_weights(tmp_path, monkeypatch):
+    """The signal comes during step 3 of 6, between the checkpoints of 2 and 4."""
+    config = _config(steps=6)
+    config.train.validate_every = 6
+    whole = train(config, tmp_path / "whole")
+    parts = tmp_path / "parts"
+    before = signal.getsignal(signal.SIGTERM)
+
+    def stop_at_3(self, batch, logs=None):
+        if batch == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.StopOnSignal, "on_train_batch_begin", stop_at_3)
+        with pytest.raises(Interrupted, match="after step 3, which is saved") as interrupted:
+            train(config, parts)
+    assert interrupted.value.step == load_trained(parts, "latest").step == 3
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert train(config, parts)["weights_sha256"] == whole["weights_sha256"]
+
+
+def test_hash_of_all_weights_tells_runs_apart(tmp_path):
+    first = train(_config(steps=2), tmp_path / "first")["weights_sha256"]
+    again = train(_config(steps=2), tmp_path / "again")["weights_sha256"]
+    other = _config(steps=2)
+    other.seed = 1
+    assert len(first) == 64 and first == again
+    assert train(other, tmp_path / "other")["weights_sha256"] != first
+
+
+def test_checkpoint_that_cannot_be_written_names_the_last_good_one(tmp_path, monkeypatch):
+    """As on a full disk; the one before stays and can be gone on from."""
+    train(_config(steps=2), tmp_path)
+
+    def full(self, *arguments, **named):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.train.Checkpoint, "_write", full)
+        with pytest.raises(CheckpointError, match=r"step 4 .*No space left.*The last good.*step-2"):
+            train(_config(steps=4), tmp_path)
+    assert load_trained(tmp_path, "latest").step == 2
+    assert train(_config(steps=3), tmp_path)["step"] == 3
+
+
+def test_checkpoint_that_reads_back_damaged_is_an_error(tmp_path, monkeypatch):
+    save = tf.train.CheckpointManager.save
+
+    def damage(self, *arguments, **named):
+        path = save(self, *arguments, **named)
+        data = next(tmp_path.glob("checkpoints/latest/step-2.data*"))
+        data.write_bytes(data.read_bytes()[:-100] + bytes(100))
+        return path
+
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", damage)
+    with pytest.raises(CheckpointError, match="checkpoint of step 2 must be written and read back"):
+        train(_config(steps=2), tmp_path)

@@ -25,6 +25,8 @@ class DataConfig:
       name: TFDS name and config such as `blurred_text/x4`; prepared only, as all below. Names for
         several classes of pairs, of the same sizes, are divided by commas.
       data_dir: where it was prepared; empty: TFDS's default.
+      train_split: TFDS split that is trained on, perhaps a slice such as `train[:-200]`.
+      validation_split: the same, to validate on; the two must not share pairs.
       crop_size: side of a random square crop of the target in pixels, a multiple of the scale; 0
         takes whole images, which must then be of one size.
       augment_flip: whether every other pair, at random, is mirrored, left to right.
@@ -44,6 +46,8 @@ class DataConfig:
     noise_on_held_out: bool = False
     name: str = "blurred_text/x4"
     data_dir: str = ""
+    train_split: str = "train"
+    validation_split: str = "validation"
     crop_size: int = 0
     augment_flip: bool = False
     augment_rotate: bool = False
@@ -55,6 +59,18 @@ class DataConfig:
             raise ValueError(f"`data.source` must be one of {SOURCES}. Got: {self.source!r}.")
         if self.source == "prepared" and not self.name:
             raise ValueError("`data.name` must name prepared data. Got: ''.")
+        for name, split in (("train_split", "train"), ("validation_split", "validation")):
+            value = getattr(self, name)
+            if not value or (self.source == "recipe" and value != split):
+                raise ValueError(
+                    f"`data.{name}` must be a split of prepared data, of a recipe {split!r}. "
+                    f"Got: {value!r}."
+                )
+        if self.train_split == self.validation_split:
+            raise ValueError(
+                "`data.validation_split` must not be that which is trained on. "
+                f"Got: {self.validation_split!r}."
+            )
         if self.crop_size < 0:
             raise ValueError(f"`data.crop_size` must be at least 0. Got: {self.crop_size}.")
         if self.source == "recipe" and self.crop_size:

@@ -5,6 +5,7 @@ interruption change it, and `tf.random.set_seed` does not enter. Prepared data i
 Datasets without its builder's code.
 """
 
+import functools
 import itertools
 from typing import cast
 
@@ -32,6 +33,8 @@ def make_batches(
     seed: int,
     start_step: int = 0,
     steps: int | None = None,
+    sub_batches: int = 1,
+    replicas: int = 1,
 ) -> tf.data.Dataset:
     """Make the batches from number `start_step` on.
 
@@ -41,14 +44,19 @@ def make_batches(
     Args:
       data: the source.
       split: `train`, `validation` or `test`; of prepared data any TFDS split, `train[:90%]` too.
-      batch_size: pairs in a batch.
+      batch_size: pairs in a batch, a multiple of its classes, sub-batches and replicas.
       seed: of every draw, at least 0.
       start_step: number of the first batch.
       steps: how many batches to yield; None: endless. Prepared data is shuffled anew in each epoch;
         the pairs that do not fill the last batch of an epoch are left out of that epoch.
+      sub_batches: batches of equal length that a step cuts a batch into, one for each update of the
+        discriminators.
+      replicas: among how many each of them is divided.
 
     Returns:
-      `Batch`es.
+      `Batch`es, laid out so that cutting them in consecutive parts of equal length gives each
+      replica its share of every sub-batch, and each share holds equally many pairs of every class,
+      class by class. The pairs of a sub-batch do not depend on the number of replicas.
 
     Raises:
       ValueError: an argument or a field is out of its range, prepared data is not there, or has
@@ -60,22 +68,27 @@ def make_batches(
         ("seed", seed, 0),
         ("start_step", start_step, 0),
         ("steps", 0 if steps is None else steps, 0),
+        ("sub_batches", sub_batches, 1),
+        ("replicas", replicas, 1),
     ):
         if value < least:
             raise ValueError(f"`{name}` must be at least {least}. Got: {value}.")
     make = _recipe_pairs if data.source == "recipe" else prepared_pairs
     classes = data.classes()
-    share, rest = divmod(batch_size, len(classes))
-    if rest:
+    parts_of_it = len(classes) * sub_batches * replicas
+    if batch_size % parts_of_it:
         raise ValueError(
-            f"`batch_size` must be a multiple of {len(classes)}, the classes of pairs. "
+            f"`batch_size` must be a multiple of {parts_of_it}, the classes of pairs ("
+            f"{len(classes)}) times sub-batches ({sub_batches}) times replicas ({replicas}). "
             f"Got: {batch_size}."
         )
+    share = batch_size // len(classes)
     parts = [
         make(part, split, share, seed, start_step).batch(share, drop_remainder=True)
         for part in classes
     ]
-    batches = parts[0] if len(parts) == 1 else tf.data.Dataset.zip(tuple(parts)).map(_joined)
+    order = _order(batch_size, len(classes), sub_batches, replicas)
+    batches = tf.data.Dataset.zip(tuple(parts)).map(functools.partial(_joined, order))
     if steps is not None:
         batches = batches.take(steps)
     return batches.map(_to_batch).prefetch(2)
@@ -86,7 +99,7 @@ def make_validation(data: DataConfig, split: str, count: int, seed: int) -> list
 
     Args:
       data: the source.
-      split: as in `make_batches`, without a slice.
+      split: as in `make_batches`.
       count: how many. A recipe cuts each from a page of its own; of prepared data the first ones.
       seed: of a recipe's draws.
 
@@ -130,15 +143,23 @@ def _one_per_page(recipe: TextRecipe | GeneratedRecipe, count: int) -> range:
     return range(0, count * recipe.patches_per_page, recipe.patches_per_page)
 
 
-def _joined(*parts: dict[str, tf.Tensor]) -> Batch:
-    """Lay the classes of a batch one behind the other, and number them."""
-    columns = [dict(part) for part in parts]
-    batch: dict[str, tf.Tensor] = {
-        name: tf.concat([column[name] for column in columns], axis=0) for name in columns[0]
-    }
-    sizes = [part["target"].shape[0] for part in parts]
-    batch["class_index"] = tf.constant(np.repeat(np.arange(len(parts)), sizes), tf.int32)
-    return cast(Batch, batch)
+def _order(batch_size: int, classes: int, sub_batches: int, replicas: int) -> np.ndarray:
+    """Return which pair, counted class by class, stands at each place of a batch.
+
+    Places are counted by replica, then by sub-batch, class and pair.
+    """
+    pairs = np.arange(batch_size).reshape(classes, sub_batches, replicas, -1)
+    return pairs.transpose(2, 1, 0, 3).ravel()
+
+
+def _joined(order: np.ndarray, *parts: dict[str, tf.Tensor]) -> Batch:
+    """Join the classes of a batch in `order`, and number them if there are several."""
+    joined = {name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]}
+    if (order[1:] < order[:-1]).any():
+        joined = {name: tf.gather(value, order) for name, value in joined.items()}
+    if len(parts) > 1:
+        joined["class_index"] = tf.constant(order // (len(order) // len(parts)), tf.int32)
+    return cast(Batch, joined)
 
 
 def _to_batch(images: Batch) -> Batch:

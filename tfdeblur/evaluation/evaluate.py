@@ -20,6 +20,7 @@ from tqdm import tqdm
 from tfdeblur.data.pairs import ImagePair, PairError, PairFile, check_scale
 from tfdeblur.evaluation.protocols import DEFAULT, Protocol, make_protocol
 from tfdeblur.images import files, resize
+from tfdeblur.inference.restorer import UnfitSize
 from tfdeblur.metrics.sharpness import EPSILON, dark_channel_count
 from tfdeblur.reporting.sheets import Picture, contact_sheet
 
@@ -111,8 +112,8 @@ def score_pairs(restore: Restore, pairs: Pairs, scale: int, protocol: Protocol) 
       protocol: colours and border of PSNR and SSIM.
 
     Returns:
-      The scores. A pair that cannot be read, has another scale or is too small for SSIM is listed
-      under `failed`, and the others go on.
+      The scores. A pair that cannot be read, has another scale, is too small for SSIM or of a size
+      that the model does not take is listed under `failed`, and the others go on.
 
     Raises:
       PairError: there is no pair at all, or every one failed.
@@ -123,10 +124,11 @@ def score_pairs(restore: Restore, pairs: Pairs, scale: int, protocol: Protocol) 
     for item in tqdm(pairs, desc="evaluate", unit="image", disable=None):
         try:
             pair = _load(item, scale, protocol)
+            restored = _restore(restore, pair)
         except (files.ImageError, PairError, OSError) as error:
             failed[item.id if isinstance(item, PairFile) else item[0]] = str(error)
             continue
-        images.append(_score(pair, _restore(restore, pair), scale, protocol))
+        images.append(_score(pair, restored, scale, protocol))
     if not images:
         reasons = "\n  ".join(failed.values()) or "there is none"
         raise PairError(f"no pair could be evaluated:\n  {reasons}")
@@ -146,7 +148,10 @@ def _load(item: PairFile | tuple, scale: int, protocol: Protocol) -> ImagePair:
 
 
 def _restore(restore: Restore, pair: ImagePair) -> np.ndarray:
-    restored = restore(pair.degraded)
+    try:
+        restored = restore(pair.degraded)
+    except UnfitSize as error:
+        raise PairError(f"pair {pair.id!r}: {error}") from error
     if restored.shape != pair.target.shape or restored.dtype != np.uint8:
         raise ValueError(
             f"pair {pair.id!r}: the model must return {pair.target.shape} uint8. "

@@ -15,21 +15,22 @@ def make_restorer(restore: Callable[[np.ndarray], np.ndarray], model_config: Any
 
     Args:
       restore: `[H, W, 3] uint8` -> `[sH, sW, 3] uint8`, for sizes that the network takes.
-      model_config: a model's config, with `scale`, `halo`, `size_multiple` and `minimum_size`.
+      model_config: a model's config, with `scale`, `halo` and the legal sizes.
 
     Returns:
-      A restorer for images of any size.
+      A restorer for images of any size, or of the one size that the model takes.
     """
-    runtime = _InMemoryRuntime(restore, model_config.scale)
+    runtime = _InMemoryRuntime(restore, model_config.scale, model_config.fixed_input_size)
     return Restorer(runtime, {name: getattr(model_config, name) for name in SIZES})
 
 
 class _InMemoryRuntime:
     """See `tfdeblur.inference.runtimes.Runtime`."""
 
-    def __init__(self, restore: Callable[[np.ndarray], np.ndarray], scale: int):
+    def __init__(self, restore: Callable[[np.ndarray], np.ndarray], scale: int, side: int | None):
         self._restore = restore
         self.scale = scale
+        self.fixed_size = None if side is None else (side, side)
 
     def restore(self, images: np.ndarray) -> np.ndarray:
         return np.stack([self._restore(image) for image in images])

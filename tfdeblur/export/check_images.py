@@ -1,16 +1,17 @@
 """The images that the gate runs: real ones from a folder, or freshly drawn pages of text.
 
 Either way they are cropped to five sizes, odd and oblong ones among them, so that the gate sees
-shapes that training never showed.
+shapes that training never showed; but for a model that takes one size only.
 """
 
+import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from tfdeblur.data.pairs import LAYOUTS, check_scale, read_pair_folder
-from tfdeblur.degradations.recipes import TextRecipe
+from tfdeblur.data.pairs import LAYOUTS, ImagePair, check_scale, read_pair_folder
+from tfdeblur.degradations.recipes import GeneratedRecipe, TextRecipe
 from tfdeblur.images.files import find_images, read_image
 
 COUNT = 10
@@ -48,29 +49,53 @@ def crop_to_sizes(
     return CheckImages(degraded, sharp)
 
 
-def draw_check_images(scale: int) -> CheckImages:
-    """Draw ten pages of text that no training run has seen (split `test`), with their targets.
+def draw_check_images(
+    scale: int,
+    fixed_input_size: int | None = None,
+    recipe: TextRecipe | GeneratedRecipe | None = None,
+) -> CheckImages:
+    """Draw ten pages that no training run has seen (split `test`), with their targets.
+
+    Args:
+      scale: the model's.
+      fixed_input_size: side of the images if the model takes one size only.
+      recipe: of the degradation, with pages of another size; None: that of printed text.
 
     Raises:
       ValueError: the model's scale is not the recipe's.
     """
-    recipe = TextRecipe(patch_size=PAGE_SIDE, patches_per_page=1)
+    recipe = recipe or TextRecipe()
     if scale != recipe.scale:
         raise ValueError(
             f"Drawn pages are {recipe.scale} times smaller than their targets, the model's scale "
             f"is {scale}: give the gate a folder of real images."
         )
-    pairs = [recipe.pair(SEED, index, "test") for index in range(COUNT)]
-    return crop_to_sizes([pair.degraded for pair in pairs], [pair.target for pair in pairs], scale)
+    side = PAGE_SIDE if fixed_input_size is None else scale * fixed_input_size
+    recipe = dataclasses.replace(recipe, patch_size=side, patches_per_page=1)
+    made = [recipe.pair(SEED, index, "test") for index in range(COUNT)]
+    pairs = [ImagePair("", pair.degraded, pair.target).as_rgb() for pair in made]
+    images, targets = [pair.degraded for pair in pairs], [pair.target for pair in pairs]
+    if fixed_input_size is not None:
+        return CheckImages(images, targets)
+    return crop_to_sizes(images, targets, scale)
 
 
-def read_check_images(directory: Path | str, scale: int) -> CheckImages:
+def read_check_images(
+    directory: Path | str, scale: int, fixed_input_size: int | None = None
+) -> CheckImages:
     """Read the first ten images of a folder, or the first ten pairs where it holds pairs.
 
     Pairs lie in `lr/` and `hr/`, or `blurry/` and `sharp/`.
 
+    Args:
+      directory: the folder.
+      scale: the model's.
+      fixed_input_size: side that the images must have if the model takes one size only. They are
+        then left whole.
+
     Raises:
-      ValueError: the folder holds fewer than ten images, or a pair does not fit `scale`.
+      ValueError: the folder holds fewer than ten images, a pair does not fit `scale`, or an image
+        has a size that the model does not take.
     """
     directory = Path(directory)
     targets = None
@@ -85,4 +110,12 @@ def read_check_images(directory: Path | str, scale: int) -> CheckImages:
         raise ValueError(
             f"`{directory}` must hold at least {COUNT} images for the gate. Got: {len(images)}."
         )
-    return crop_to_sizes(images, targets, scale)
+    if fixed_input_size is None:
+        return crop_to_sizes(images, targets, scale)
+    for height, width, _ in (image.shape for image in images):
+        if (height, width) != (fixed_input_size, fixed_input_size):
+            raise ValueError(
+                f"`{directory}` must hold images of {fixed_input_size}x{fixed_input_size} px, the "
+                f"one size that the model takes. Got: {width}x{height}."
+            )
+    return CheckImages(images, targets)

@@ -32,19 +32,24 @@ def _require(condition: tf.Tensor, contents: tf.Tensor, *message: object) -> tf.
         return tf.identity(contents)
 
 
-def _check_size(contents: tf.Tensor, size: tf.Tensor, max_pixels: int) -> tf.Tensor:
-    """Refuse an empty image or one of more than `max_pixels`; `size` is [height, width]."""
+def _check_size(
+    contents: tf.Tensor, size: tf.Tensor, max_pixels: int, side: int | None
+) -> tf.Tensor:
+    """Refuse an image, of `size` [height, width], that is empty, too large, or not of `side`."""
     size = tf.cast(size, tf.int64)
+    if side is not None:
+        rule = f"`image_bytes` must hold an image of {side}x{side} px. Got [height, width]:"
+        return _require(tf.reduce_all(size == side), contents, rule, size)
     fits = tf.logical_and(tf.reduce_min(size) >= 1, tf.reduce_prod(size) <= max_pixels)
     rule = f"`image_bytes` must hold an image of 1 to {max_pixels} pixels. Got [height, width]:"
     return _require(fits, contents, rule, size)
 
 
-def _decode_png(contents: tf.Tensor, max_pixels: int) -> tf.Tensor:
+def _decode_png(contents: tf.Tensor, max_pixels: int, side: int | None) -> tf.Tensor:
     width_height = tf.io.decode_raw(
         tf.strings.substr(contents, 16, 8), tf.int32, little_endian=False
     )
-    contents = _check_size(contents, tf.reverse(width_height, [0]), max_pixels)
+    contents = _check_size(contents, tf.reverse(width_height, [0]), max_pixels, side)
     head = tf.strings.regex_replace(contents, _FROM_PIXELS_ON, "")
     animated = tf.strings.regex_full_match(head, _ANIMATED)
     rule = "`image_bytes` must hold a still image. Got: an animated PNG."
@@ -85,15 +90,15 @@ def _exif_orientation(contents: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.io.decode_raw(value, tf.uint8)[0], tf.int32)
 
 
-def _decode_jpeg(contents: tf.Tensor, max_pixels: int) -> tf.Tensor:
+def _decode_jpeg(contents: tf.Tensor, max_pixels: int, side: int | None) -> tf.Tensor:
     size = tf.image.extract_jpeg_shape(contents)[:2]
-    contents = _check_size(contents, size, max_pixels)
+    contents = _check_size(contents, size, max_pixels, side)
     # The default DCT is faster and up to four levels away from what other decoders return.
     image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
     return _upright(image, _exif_orientation(contents))
 
 
-def decode_image_bytes(contents: tf.Tensor, max_pixels: int) -> tf.Tensor:
+def decode_image_bytes(contents: tf.Tensor, max_pixels: int, side: int | None = None) -> tf.Tensor:
     """Decode one PNG or JPEG, whose size was checked before, to three channels.
 
     Grey and palette images become RGB, 16 bits become 8, transparent parts are laid on white paper,
@@ -102,13 +107,14 @@ def decode_image_bytes(contents: tf.Tensor, max_pixels: int) -> tf.Tensor:
     Args:
       contents: string scalar, the bytes of the file.
       max_pixels: largest height times width that is decoded.
+      side: height and width that alone are decoded; None: any.
 
     Returns:
       uint8 `[H, W, 3]`.
 
     Raises:
       tf.errors.InvalidArgumentError: at run time, when the bytes are neither PNG nor JPEG, are an
-        animated PNG, exceed `max_pixels`, or are damaged.
+        animated PNG, exceed `max_pixels`, have another size than `side`, or are damaged.
     """
     is_png = tf.logical_and(
         tf.strings.length(contents) >= _PNG_HEADER_LENGTH,
@@ -124,7 +130,7 @@ def decode_image_bytes(contents: tf.Tensor, max_pixels: int) -> tf.Tensor:
     )
     image = tf.cond(
         is_png,
-        lambda: _decode_png(contents, max_pixels),
-        lambda: _decode_jpeg(contents, max_pixels),
+        lambda: _decode_png(contents, max_pixels, side),
+        lambda: _decode_jpeg(contents, max_pixels, side),
     )
-    return tf.ensure_shape(image, [None, None, 3])
+    return tf.ensure_shape(image, [side, side, 3])

@@ -68,7 +68,7 @@ def restore_in_memory(generator: keras.Model, model_config: ModelConfig) -> Rest
 def _check_images(
     images: Sequence[np.ndarray],
     targets: Sequence[np.ndarray] | None,
-    scale: int,
+    model_config: ModelConfig,
     limits: GateLimits,
 ) -> None:
     for index, image in enumerate(images):
@@ -78,10 +78,17 @@ def _check_images(
                 f"Got: {image.shape} {image.dtype}."
             )
     sizes = {image.shape[:2] for image in images}
-    if len(images) < limits.images or len(sizes) < limits.sizes:
+    scale, side = model_config.scale, model_config.fixed_input_size
+    least_sizes = limits.sizes if side is None else 1
+    if len(images) < limits.images or len(sizes) < least_sizes:
         raise ValueError(
-            f"`check_images` must be at least {limits.images} images of at least {limits.sizes} "
+            f"`check_images` must be at least {limits.images} images of at least {least_sizes} "
             f"sizes. Got: {len(images)} of {len(sizes)}."
+        )
+    if side is not None and sizes != {(side, side)}:
+        raise ValueError(
+            f"`check_images` must be {side}x{side} px, the one size that the model takes. "
+            f"Got, as (height, width): {sorted(sizes)}."
         )
     wanted = [(scale * image.shape[0], scale * image.shape[1], 3) for image in images]
     if targets is not None and [target.shape for target in targets] != wanted:
@@ -207,13 +214,15 @@ def run_gate(
 ) -> dict[str, Any]:
     """Measure a staged version folder against the trained generator.
 
-    Beside the check images, three tiny crops of the first are run: 1x1, one row, one column.
+    Beside the check images, three tiny crops of the first are run: 1x1, one row, one column; not if
+    the model takes one size only.
 
     Args:
       folder: holds the SavedModel and the TensorFlow Lite file.
       generator: the trained one; computes in float32.
       model_config: its scale and legal sizes.
-      check_images: real images, uint8 `[H, W, 3]`, at least ten of at least five sizes.
+      check_images: real images, uint8 `[H, W, 3]`, at least ten of at least five sizes,
+        or all of the model's one size.
       check_targets: the sharp images, uint8 `[sH, sW, 3]`; with them PSNR is compared as well.
       limits: other rules than the default ones.
 
@@ -225,9 +234,11 @@ def run_gate(
       ValueError: the images are too few, of too few sizes, or malformed.
     """
     limits = limits or GateLimits()
-    _check_images(check_images, check_targets, model_config.scale, limits)
-    first = check_images[0]
-    images = [*check_images, first[:1, :1], first[:1], first[:, :1]]
+    _check_images(check_images, check_targets, model_config, limits)
+    images = [*check_images]
+    if model_config.fixed_input_size is None:
+        first = check_images[0]
+        images += [first[:1, :1], first[:1], first[:, :1]]
     reference = restore_in_memory(generator, model_config)
     expected = [reference(image) for image in images]
 

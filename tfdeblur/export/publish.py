@@ -49,12 +49,16 @@ def _write_training_files(folder: Path, training_files: Mapping[str, bytes]) -> 
         path.write_bytes(content)
 
 
-def _signatures(scale: int) -> dict[str, Any]:
+def _signatures(model_config: ModelConfig) -> dict[str, Any]:
     """Describe inputs and outputs, for readers without TensorFlow; -1 is any size."""
-    image = {"dtype": "uint8", "shape": [-1, -1, -1, 3]}
+    scale, side = model_config.scale, model_config.fixed_input_size
+    large = -1 if side is None else scale * side
+    small = -1 if side is None else side
+    image = {"dtype": "uint8", "shape": [-1, small, small, 3]}
+    restored = {"dtype": "uint8", "shape": [-1, large, large, 3]}
     file = {"dtype": "string", "shape": [-1]}
     return {
-        "serving_default": {"inputs": {"images": image}, "outputs": {"restored": image}},
+        "serving_default": {"inputs": {"images": image}, "outputs": {"restored": restored}},
         "restore_bytes": {
             "inputs": {"image_bytes": file},
             "outputs": {"restored_bytes": file},
@@ -82,7 +86,8 @@ def _metadata(
         "halo": model_config.halo,
         "size_multiple": model_config.size_multiple,
         "minimum_size": model_config.minimum_size,
-        "signatures": _signatures(model_config.scale),
+        "fixed_input_size": model_config.fixed_input_size,
+        "signatures": _signatures(model_config),
         "parity": parity,
         "package_version": tfdeblur.__version__,
         "files": digests,
@@ -133,7 +138,8 @@ def export_model(
       generator: trained, in any precision; exported as a graph that computes in float32.
       model_config: the config that built it.
       output: the model's folder; created where it does not exist.
-      check_images: real images for the gate, uint8 `[H, W, 3]`, at least ten of five sizes.
+      check_images: real images for the gate, uint8 `[H, W, 3]`, at least ten of five sizes, or all
+        of the one size that the model takes.
       training_files: name -> content of what goes to training/, e.g. "config.json".
       card: markdown for model_card.md.
       name: the model's name; the name of `output` by default.

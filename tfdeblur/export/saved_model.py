@@ -69,16 +69,25 @@ def pad_to_legal_size(images: tf.Tensor, size_multiple: int, minimum_size: int) 
     return images
 
 
+def image_spec(model_config: ModelConfig, batch: int | None) -> tf.TensorSpec:
+    """Return what `serving_default` takes: uint8 `[batch, H, W, 3]`, H and W open or fixed."""
+    side = model_config.fixed_input_size
+    return tf.TensorSpec([batch, side, side, 3], tf.uint8, "images")
+
+
 def make_restore(
     generator: keras.Model, model_config: ModelConfig
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """Return the one function that every artifact is traced from.
 
     Returns:
-      A function uint8 `[B, H, W, 3]`, H and W at least 1, -> uint8 `[B, sH, sW, 3]`.
+      A function uint8 `[B, H, W, 3]`, H and W at least 1 or both `fixed_input_size`, -> uint8
+      `[B, sH, sW, 3]`.
     """
 
     def restore(images: tf.Tensor) -> tf.Tensor:
+        if model_config.fixed_input_size is not None:
+            return tensors.to_uint8(generator(tensors.to_float(images), training=False))
         height, width = tf.shape(images)[1], tf.shape(images)[2]
         padded = pad_to_legal_size(images, model_config.size_multiple, model_config.minimum_size)
         restored = tensors.to_uint8(generator(tensors.to_float(padded), training=False))
@@ -104,13 +113,13 @@ class _Servable(tf.Module):
         super().__init__()
         self.weights = list(generator.weights)
         restore = make_restore(generator, model_config)
-        max_pixels = max_image_pixels(model_config.scale)
+        max_pixels, side = max_image_pixels(model_config.scale), model_config.fixed_input_size
 
         def restore_one(image_bytes: tf.Tensor) -> tf.Tensor:
-            image = decoding.decode_image_bytes(image_bytes, max_pixels)
+            image = decoding.decode_image_bytes(image_bytes, max_pixels, side)
             return tf.io.encode_png(restore(image[tf.newaxis])[0])
 
-        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "images")])
+        @tf.function(input_signature=[image_spec(model_config, batch=None)])
         def serving_default(images: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"restored": restore(images)}
 
@@ -135,7 +144,7 @@ def export_saved_model(generator: keras.Model, model_config: ModelConfig, folder
 
     Args:
       generator: computes in float32 (see `rebuild_in_float32`).
-      model_config: its scale, size_multiple and minimum_size become part of the graph.
+      model_config: its scale and legal sizes become part of the graph.
       folder: created where it does not exist.
     """
     servable = _Servable(generator, model_config)

@@ -1,9 +1,9 @@
-"""A trained generator as one TensorFlow Lite file: float16 weights, uint8 images, any size.
+"""A trained generator as one TensorFlow Lite file: float16 weights, uint8 images.
 
 The graph is traced with batch 1, which keeps the shape arithmetic of transposed convolutions short,
-and with height and width open. A file whose sizes were fixed at conversion can be resized, run, and
-answer with the size that was baked in; the gate therefore runs several sizes through one
-interpreter.
+and with height and width open if the model takes more than one size. A file whose sizes were fixed
+at conversion can be resized, run, and answer with the size that was baked in; the gate therefore
+runs several sizes through one interpreter.
 """
 
 import tempfile
@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfdeblur.export.saved_model import make_restore
+from tfdeblur.export.saved_model import image_spec, make_restore
 from tfdeblur.models.base import ModelConfig
 
 FILE_NAME = "model_float16.tflite"
@@ -45,14 +45,15 @@ def convert(generator: keras.Model, model_config: ModelConfig) -> bytes:
 
     Args:
       generator: computes in float32 (see `saved_model.rebuild_in_float32`).
-      model_config: its scale, size_multiple and minimum_size become part of the graph.
+      model_config: its scale and legal sizes become part of the graph.
 
     Returns:
-      The file: images uint8 `[1, H, W, 3]` -> restored uint8 `[1, sH, sW, 3]`.
+      The file: images uint8 `[1, H, W, 3]` -> restored uint8 `[1, sH, sW, 3]`. H and W are open,
+      unless the model takes one size only, which the file then states.
     """
     restore = make_restore(generator, model_config)
 
-    @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3], tf.uint8, "images")])
+    @tf.function(input_signature=[image_spec(model_config, batch=1)])
     def serving_default(images: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"restored": restore(images)}
 

@@ -16,7 +16,7 @@ from tfdeblur.images.files import (
     read_photo,
     write_image,
 )
-from tfdeblur.inference.restorer import Restorer
+from tfdeblur.inference.restorer import Restorer, UnfitSize
 from tfdeblur.inference.shipped import ModelError
 
 Report = Callable[[str], None]
@@ -105,7 +105,10 @@ def _restore_file(restorer: Restorer, source: Path, target: Path) -> None:
     photo = read_photo(source)
     if target.suffix.lower() not in IMAGE_SUFFIXES:
         raise ImageError(f"{source}: the suffix must be one of {', '.join(IMAGE_SUFFIXES)}.")
-    restored = restorer.restore_photo(photo)
+    try:
+        restored = restorer.restore_photo(photo)
+    except UnfitSize as error:
+        raise ImageError(f"{source}: {error}") from error
     image = restored.rgb
     if restored.alpha is not None:
         image = np.dstack([image, restored.alpha])

@@ -14,14 +14,19 @@ from tfdeblur.inference.tiling import restore_tiled
 TILE = 192  # px; at 4x and 64 channels a window's activations take about 0.2 GB each
 
 
+class UnfitSize(ValueError):
+    """An image of a size that the model does not take; the message says rule and fact."""
+
+
 class Restorer:
-    """An exported model that takes images of any size.
+    """An exported model that takes images of any size, or of the one size that it was made for.
 
     Small images are mirrored up to the size that the network needs, large ones are restored in
-    tiles; both are invisible in the result.
+    tiles; both are invisible in the result. No image is resized.
 
     Attributes:
       scale: how many times larger the restored image is.
+      fixed_size: height and width of the only images that the model takes; None: any.
       metadata: the model's metadata.json; empty for a .tflite file that stands alone.
     """
 
@@ -30,6 +35,7 @@ class Restorer:
         self._runtime = runtime
         self._tile = tile
         self.scale = runtime.scale
+        self.fixed_size = runtime.fixed_size
         self.metadata = metadata
 
     @classmethod
@@ -54,6 +60,7 @@ class Restorer:
 
         Raises:
           ValueError: the image has another shape or dtype.
+          UnfitSize: it has a size that the model does not take.
           shipped.ModelError: the model answers with another size than it should.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
@@ -61,6 +68,12 @@ class Restorer:
                 f"`image` must be uint8 [H, W, 3] and not empty. Got: {image.dtype} {image.shape}."
             )
         height, width = image.shape[:2]
+        if self.fixed_size not in (None, (height, width)):
+            rows, columns = self.fixed_size
+            raise UnfitSize(
+                f"the image must be {columns}x{rows} px, the one size that this model takes. "
+                f"Got: {width}x{height}."
+            )
         padded = self._pad(image)
         halo = self.metadata.get("halo")
         if halo is None:

@@ -19,9 +19,15 @@ _PROBE = 16  # px: side of the picture with which the scale of a lone .tflite fi
 
 
 class Runtime(Protocol):
-    """A loaded model."""
+    """A loaded model.
+
+    Attributes:
+      scale: how many times larger the restored image is.
+      fixed_size: height and width of the only images that it takes; None: any.
+    """
 
     scale: int
+    fixed_size: tuple[int, int] | None
 
     def restore(self, images: np.ndarray) -> np.ndarray:
         """Restore `[B, H, W, 3] uint8`; returns `[B, sH, sW, 3] uint8`."""
@@ -96,15 +102,17 @@ class LiteRTRuntime:
                 f"Got: {signatures}."
             )
         self._run = interpreter.get_signature_runner(SIGNATURE)
+        self.fixed_size = _fixed(interpreter.get_input_details()[0]["shape_signature"].tolist())
         self.scale = self._find_scale() if scale is None else scale
 
     def _find_scale(self) -> int:
-        probe = np.zeros((1, _PROBE, _PROBE, 3), np.uint8)
+        height, width = self.fixed_size or (_PROBE, _PROBE)
+        probe = np.zeros((1, height, width, 3), np.uint8)
         restored = self._call(probe)
-        scale, rest = divmod(restored.shape[1], _PROBE)
+        scale, rest = divmod(restored.shape[1], height)
         if rest or scale < 1:
             raise ModelError(
-                f"{self._path}: must restore a {_PROBE}x{_PROBE} picture to a multiple of its "
+                f"{self._path}: must restore a {height}x{width} picture to a multiple of its "
                 f"size. Got: {restored.shape}."
             )
         _check_output(self._path, probe, restored, scale)
@@ -140,11 +148,21 @@ class SavedModelRuntime:
         except (OSError, KeyError, tf.errors.OpError) as error:
             raise ModelError(f"{path}: TensorFlow cannot load it: {error}") from error
         self.scale = scale
+        _, images = self._run.structured_input_signature
+        self.fixed_size = _fixed(images["images"].shape.as_list())
 
     def restore(self, images: np.ndarray) -> np.ndarray:
         """Restore `[B, H, W, 3] uint8`; returns `[B, sH, sW, 3] uint8`."""
         restored = self._run(images=self._constant(images))["restored"].numpy()
         return _check_output(self._path, images, restored, self.scale)
+
+
+def _fixed(shape: list[int | None]) -> tuple[int, int] | None:
+    """Return height and width of `[B, H, W, 3]` where both are fixed; open sides are None or -1."""
+    height, width = shape[1:3]
+    if height is None or width is None or height < 1 or width < 1:
+        return None
+    return height, width
 
 
 def _cores() -> int:

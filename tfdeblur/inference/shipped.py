@@ -170,6 +170,10 @@ _RULES: dict[str, tuple[str, Callable[[Any], Any]]] = {  # field: (rule, test)
     ),
     "size_multiple": ("a positive integer", _is_count),
     "minimum_size": ("a positive integer", _is_count),
+    "fixed_input_size": (
+        "a positive integer, or null or absent where any size will do",
+        lambda value: value is None or _is_count(value),
+    ),
     "files": (
         "an object of file names and SHA-256 digests",
         lambda value: (

@@ -53,6 +53,23 @@ def build_vgg19(taps: Sequence[str], weights: str = "imagenet") -> keras.Model:
       ValueError: `taps` is empty or names no such layer.
       PerceptualError: the weights cannot be downloaded, read, or do not fit.
     """
+    model = build_vgg19_layers(taps)
+    _load(model, _download() if weights == "imagenet" else _given(weights))
+    return model
+
+
+def build_vgg19_layers(taps: Sequence[str]) -> keras.Model:
+    """Build VGG-19 with random weights, to count its operations: no loss may be made of it.
+
+    Args:
+      taps: as in `build_vgg19`.
+
+    Returns:
+      A frozen model, as `build_vgg19`.
+
+    Raises:
+      ValueError: `taps` is empty or names no such layer.
+    """
     names = [name for name, _ in _layers()]
     if not taps or not set(taps) <= set(names):
         raise ValueError(f"`taps` must be among {', '.join(names)}. Got: {list(taps)}.")
@@ -70,7 +87,6 @@ def build_vgg19(taps: Sequence[str], weights: str = "imagenet") -> keras.Model:
         x = features[name] = layer(x)
     # Keras would unpack a list of one.
     model = keras.Model(image, tuple(features[tap] for tap in taps), name="vgg19")
-    _load(model, _download() if weights == "imagenet" else _given(weights))
     model.trainable = False
     return model
 

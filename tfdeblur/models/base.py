@@ -34,7 +34,8 @@ class Batch(_Pair, total=False):
       hr_blurry: optional; blurred as `degraded`, in the size of `target`.
       face_mask: optional; `[B, scale * h, scale * w, 1]`, 1 where there is a face, else 0.
       class_index: optional; int32 `[B]`, which of the model's classes a pair belongs to. Classes
-        stand in blocks of equal length, class 0 first.
+        stand in blocks of equal length, class 0 first, in whatever one update of one replica sees:
+        in its share of every sub-batch. `data.pipeline.make_batches` lays batches out like that.
     """
 
     lr_sharp: tf.Tensor
@@ -64,6 +65,21 @@ class ModelConfig(Protocol):
         """How many times larger the restored image is."""
 
     @property
+    def paper(self) -> str:
+        """Authors, venue and year."""
+
+    @property
+    def training_size(self) -> int:
+        """Side of the degraded images that the paper trains on, in pixels."""
+
+    @property
+    def receptive_field(self) -> int | None:
+        """Side, in degraded pixels, of what a restored pixel depends on through convolutions.
+
+        Norms may see more, see `halo`. None: the whole image.
+        """
+
+    @property
     def halo(self) -> int | None:
         """Context in degraded pixels, on each side, that one restored pixel depends on.
 
@@ -79,12 +95,20 @@ class ModelConfig(Protocol):
         """Smallest side of a degraded image."""
 
     @property
+    def fixed_input_size(self) -> int | None:
+        """Side of the square images that alone the network takes; None: any legal size."""
+
+    @property
     def minimum_batch_size(self) -> int:
         """Smallest batch that the objective is defined on."""
 
     @property
     def target_size(self) -> int | None:
         """Side of the targets that the objective is defined on; None: any."""
+
+    @property
+    def classes(self) -> int:
+        """Classes of pairs that the objective tells apart; 1: none, whatever the data has."""
 
     @property
     def discriminator_updates(self) -> int:
@@ -262,8 +286,9 @@ class RestorationGAN(RestorationModel):
           As `RestorationModel.train_step`, of the last batch.
         """
         *earlier, last = _batches_of(batch, self.discriminator_updates)
+        forward = tf.function(self.forward, autograph=False)  # Traced once for all of them.
         for part in earlier:
-            self.train_discriminators(part, self.forward(part))
+            self.train_discriminators(part, forward(part))
         return super().train_step(last)
 
     def train_discriminators(self, batch: Batch, outputs: Outputs) -> dict[str, tf.Tensor]:

@@ -113,6 +113,21 @@ class EnhanceUnetConfig:
         return 1
 
     @property
+    def paper(self) -> str:
+        """Authors, venue and year."""
+        return "Qi et al., MTAP 2020"
+
+    @property
+    def training_size(self) -> int:
+        """Side of the random crops (§4.1)."""
+        return 150
+
+    @property
+    def receptive_field(self) -> int | None:
+        """None: instance norms make it the whole image."""
+        return None
+
+    @property
     def halo(self) -> int | None:
         """None: instance norms make every pixel depend on the whole image."""
         return None
@@ -128,6 +143,16 @@ class EnhanceUnetConfig:
         return 1
 
     @property
+    def fixed_input_size(self) -> int | None:
+        """Side of the only images that it takes: there is no such size."""
+        return None
+
+    @property
+    def classes(self) -> int:
+        """Classes that the objective tells apart: none."""
+        return 1
+
+    @property
     def minimum_batch_size(self) -> int:
         """Smallest batch."""
         return 1
@@ -136,6 +161,11 @@ class EnhanceUnetConfig:
     def target_size(self) -> int | None:
         """Side of the targets: any."""
         return None
+
+    @property
+    def perceptual_taps(self) -> tuple[str, ...]:
+        """Layers of VGG-19 that the objective compares; none without a perceptual loss."""
+        return (PERCEPTUAL_TAP,) if self.perceptual_weight else ()
 
     @property
     def standing_still(self) -> tuple[str, ...]:

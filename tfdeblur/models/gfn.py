@@ -43,6 +43,9 @@ from tfdeblur.models.base import Batch, Outputs, RestorationModel, Term
 VARIANTS = ("full", "model1", "model2", "model3", "model4", "model5", "srresnet")
 SUPERVISED = ("full", "model1", "model3", "model5")  # With a deblurred LR image in the loss.
 RELEASES = ("head", "v1")
+INITIAL_WEIGHTS = ("scaled", "released")
+SMALL = 0.1  # Share of its usual size at which a residual or an image begins.
+CHOICES = {"variant": VARIANTS, "release": RELEASES, "initial_weights": INITIAL_WEIGHTS}
 SCALE = 4
 LEAK = 0.2
 STEPS_PER_EPOCH = 107_584 // 16  # §4.1: training triplets; §3.3: batch size.
@@ -63,6 +66,10 @@ class GFNConfig:
       release: which of the released codes: `head`, the current one, or `v1`, the first, with 9x9
         for 7x7 in the super-resolution module and no activation behind both branches' first
         convolution.
+      initial_weights: standard deviation of the Gaussian that §3.3 names without one. `released`:
+        sqrt(2 / (k k outputs)), as in the released code, whose first restorations are some ten
+        thousand times too bright; `scaled`: sqrt(2 / (k k inputs)) (He et al. 2015), a tenth of
+        that for the last convolution of a residual block and for images.
       alpha: weight of the deblurring loss, eq. 2; 0 builds nothing that only this loss needs.
       gate_start_step: when the gate opens and its training begins; before, its map is 1 (§3.3:
         after 60 epochs). 0: from the start.
@@ -78,6 +85,7 @@ class GFNConfig:
     reconstruction_blocks: int = 8
     variant: str = "full"
     release: str = "head"
+    initial_weights: str = "scaled"
     alpha: float = 0.5
     gate_start_step: int = 60 * STEPS_PER_EPOCH
     alpha_end_step: int = 0
@@ -86,6 +94,21 @@ class GFNConfig:
     def scale(self) -> int:
         """Super-resolution factor."""
         return SCALE
+
+    @property
+    def paper(self) -> str:
+        """Authors, venue and year."""
+        return "Zhang et al., BMVC 2018"
+
+    @property
+    def training_size(self) -> int:
+        """Side of the LR patches (code; the text has lost it): 256 px / 4."""
+        return 64
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of what a restored pixel depends on, at most; see `halo`."""
+        return 2 * self.halo + 1
 
     @property
     def halo(self) -> int:
@@ -113,6 +136,16 @@ class GFNConfig:
     @property
     def minimum_size(self) -> int:
         """Smallest LR side."""
+        return 1
+
+    @property
+    def fixed_input_size(self) -> int | None:
+        """Side of the only images that it takes: there is no such size."""
+        return None
+
+    @property
+    def classes(self) -> int:
+        """Classes that the objective tells apart: none."""
         return 1
 
     @property
@@ -145,7 +178,7 @@ class GFNConfig:
 
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
-        for field, choices in (("variant", VARIANTS), ("release", RELEASES)):
+        for field, choices in CHOICES.items():
             if getattr(self, field) not in choices:
                 raise ValueError(
                     f"`{field}` must be one of {choices}. Got: {getattr(self, field)!r}."
@@ -229,7 +262,9 @@ def _wire_images(config: GFNConfig, image: tf.Tensor) -> Outputs:
     deblurred = deblurred_image(deblurring(image))
     if config.variant == "model1":
         return {"restored": srresnet(deblurred), "lr_deblurred": deblurred}
-    phases = _convolution(SCALE**2 * config.channels, 3, "fusion", dtype="float32")(deblurred)
+    phases = _convolution(
+        config, SCALE**2 * config.channels, 3, "fusion", share=SMALL, dtype="float32"
+    )(deblurred)
     enlarged = DepthToSpace(SCALE, name="fusion_shuffle")(phases)
     fused = keras.layers.Add(dtype="float32")([srresnet(image), enlarged])
     return {"restored": fused, "lr_deblurred": deblurred}
@@ -241,23 +276,25 @@ def _build_deblurring(config: GFNConfig) -> keras.Model:
     first = x = _first_convolution(config, 7, "deblurring_first", image)
     for scale in (1, 2, 3):
         if scale > 1:
-            down = _convolution(2 * x.shape[-1], 3, f"deblurring_down{scale}", strides=2)
+            down = _convolution(config, 2 * x.shape[-1], 3, f"deblurring_down{scale}", strides=2)
             x = _relu()(down(x))
-        residual = _blocks(x, config.deblurring_blocks, 0.0, f"deblurring_scale{scale}")
+        residual = _blocks(config, x, config.deblurring_blocks, 0.0, f"deblurring_scale{scale}")
         x = keras.layers.Add()([residual, x])
     for scale in (2, 1):
-        # Keras takes a transposed kernel's inputs, the last axis, for its fan-out.
-        up = {"kernel_initializer": _gaussian("fan_in"), "name": f"deblurring_up{scale}"}
+        initial = _gaussian(config, transposed=True)
+        up = {"kernel_initializer": initial, "name": f"deblurring_up{scale}"}
         x = _relu()(keras.layers.Conv2DTranspose(width * scale, 4, 2, "same", **up)(x))
-    features = _convolution(width, 7, "deblurring_features")(x)
+    features = _convolution(config, width, 7, "deblurring_features")(x)
     return keras.Model(image, [features, first], name="deblurring")
 
 
 def _build_deblurred_image(config: GFNConfig) -> keras.Model:
     """The deblurring module's features -> deblurred image `[B, H, W, C]` float32."""
     inputs = [_input(config.width), _input(config.width)]
-    x = _relu()(_convolution(config.width, 3, "deblurred_conv")(keras.layers.Add()(inputs)))
-    image = _convolution(config.channels, 3, "deblurred_image", dtype="float32")(x)
+    x = _relu()(_convolution(config, config.width, 3, "deblurred_conv")(keras.layers.Add()(inputs)))
+    image = _convolution(
+        config, config.channels, 3, "deblurred_image", share=SMALL, dtype="float32"
+    )(x)
     return keras.Model(inputs, image, name="deblurred_image")
 
 
@@ -266,16 +303,16 @@ def _build_sr_features(config: GFNConfig) -> keras.Model:
     image = _input(config.channels)
     size = 9 if config.release == "v1" else 7
     first = _first_convolution(config, size, "sr_first", image)
-    x = _blocks(first, config.sr_blocks, LEAK, "sr")
-    x = keras.layers.Add()([_convolution(config.width, 3, "sr_last")(x), first])
+    x = _blocks(config, first, config.sr_blocks, LEAK, "sr")
+    x = keras.layers.Add()([_convolution(config, config.width, 3, "sr_last")(x), first])
     return keras.Model(image, x, name="sr_features")
 
 
 def _build_gate(config: GFNConfig) -> keras.Model:
     """(phi_DB, image, phi_SR) -> map `[B, H, W, width]`: a factor for each feature, linear."""
     inputs = [_input(config.width), _input(config.channels), _input(config.width)]
-    x = _convolution(config.width, 3, "gate_conv1")(keras.layers.Concatenate()(inputs))
-    x = _convolution(config.width, 1, "gate_conv2")(_relu(LEAK)(x))
+    x = _convolution(config, config.width, 3, "gate_conv1")(keras.layers.Concatenate()(inputs))
+    x = _convolution(config, config.width, 1, "gate_conv2")(_relu(LEAK)(x))
     switch = GateSwitch(is_open=not config.gate_start_step, name="gate_switch")
     return keras.Model(inputs, switch(x), name="gate")
 
@@ -283,13 +320,15 @@ def _build_gate(config: GFNConfig) -> keras.Model:
 def _build_reconstruction(config: GFNConfig) -> keras.Model:
     """Fused features `[B, H, W, width]` -> restored image `[B, 4H, 4W, C]` float32."""
     features, width = _input(config.width), config.width
-    x = _blocks(features, config.reconstruction_blocks, 0.0, "reconstruction")
+    x = _blocks(config, features, config.reconstruction_blocks, 0.0, "reconstruction")
     slopes = (LEAK, LEAK) if config.release == "v1" else (0.1, LEAK)  # The paper: 0.2.
     for number, slope in enumerate(slopes, 1):
-        x = _convolution(4 * width, 3, f"reconstruction_up{number}")(x)
+        x = _convolution(config, 4 * width, 3, f"reconstruction_up{number}")(x)
         x = _relu(slope)(DepthToSpace(2, name=f"reconstruction_shuffle{number}")(x))
-    x = _relu(LEAK)(_convolution(width, 3, "reconstruction_conv")(x))
-    image = _convolution(config.channels, 3, "reconstruction_image", dtype="float32")(x)
+    x = _relu(LEAK)(_convolution(config, width, 3, "reconstruction_conv")(x))
+    image = _convolution(
+        config, config.channels, 3, "reconstruction_image", share=SMALL, dtype="float32"
+    )(x)
     return keras.Model(features, image, name="reconstruction")
 
 
@@ -318,7 +357,7 @@ def _input(channels: int) -> keras.Input:
 
 
 def _first_convolution(config: GFNConfig, size: int, name: str, image: tf.Tensor) -> tf.Tensor:
-    x = _convolution(config.width, size, name)(image)
+    x = _convolution(config, config.width, size, name)(image)
     return x if config.release == "v1" else _relu(LEAK)(x)
 
 
@@ -326,23 +365,39 @@ def _relu(slope: float = 0.0) -> keras.layers.Layer:
     return keras.layers.ReLU(negative_slope=slope)
 
 
-def _blocks(x: tf.Tensor, count: int, slope: float, name: str) -> tf.Tensor:
+def _blocks(config: GFNConfig, x: tf.Tensor, count: int, slope: float, name: str) -> tf.Tensor:
     """`count` residual blocks without normalisation (EDSR)."""
     width = x.shape[-1]
     for number in range(1, count + 1):
-        residual = _relu(slope)(_convolution(width, 3, f"{name}_block{number}_conv1")(x))
-        residual = _convolution(width, 3, f"{name}_block{number}_conv2")(residual)
+        residual = _relu(slope)(_convolution(config, width, 3, f"{name}_block{number}_conv1")(x))
+        residual = _convolution(config, width, 3, f"{name}_block{number}_conv2", share=SMALL)(
+            residual
+        )
         x = keras.layers.Add()([x, residual])
     return x
 
 
-def _gaussian(mode: str = "fan_out") -> keras.initializers.Initializer:
-    """Standard deviation sqrt(2 / (k k outputs)), as in the released code."""
-    return keras.initializers.VarianceScaling(2.0, mode, "untruncated_normal")
+def _gaussian(
+    config: GFNConfig, share: float = 1.0, transposed: bool = False
+) -> keras.initializers.Initializer:
+    """Return the Gaussian of `initial_weights`; only `scaled` heeds the share."""
+    released = config.initial_weights == "released"
+    # Keras takes a transposed kernel's inputs, the last axis, for its fan-out.
+    mode = "fan_out" if released != transposed else "fan_in"
+    variance = 2.0 if released else 2.0 * share**2
+    return keras.initializers.VarianceScaling(variance, mode, "untruncated_normal")
 
 
-def _convolution(filters: int, size: int, name: str, strides: int = 1, dtype=None):
-    shared = {"kernel_initializer": _gaussian(), "dtype": dtype, "name": name}
+def _convolution(
+    config: GFNConfig,
+    filters: int,
+    size: int,
+    name: str,
+    strides: int = 1,
+    share: float = 1.0,
+    dtype=None,
+):
+    shared = {"kernel_initializer": _gaussian(config, share), "dtype": dtype, "name": name}
     return keras.layers.Conv2D(filters, size, strides, "same", **shared)
 
 

@@ -23,6 +23,7 @@ import tensorflow as tf
 
 from tfdeblur.layers.bicubic import BicubicUpscale
 from tfdeblur.layers.norms import batch_normalization
+from tfdeblur.layers.replicas import roll_over_batch
 from tfdeblur.losses.adversarial import (
     cross_entropy_discriminator_loss,
     nonsaturating_generator_loss,
@@ -84,6 +85,21 @@ class SCGANConfig:
         return 4
 
     @property
+    def paper(self) -> str:
+        """Authors, venue and year."""
+        return "Xu et al., ICCV 2017"
+
+    @property
+    def training_size(self) -> int:
+        """Side of the LR patches: 64 px / 4."""
+        return self.discriminator_size // self.scale
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of what a restored pixel depends on: 15 LR pixels."""
+        return 2 * self.halo + 1
+
+    @property
     def halo(self) -> int:
         """Context in LR pixels on each side that one restored pixel depends on."""
         return 7 if self.upsample == "uconv" else 8
@@ -97,6 +113,11 @@ class SCGANConfig:
     def minimum_size(self) -> int:
         """Smallest LR side."""
         return 1
+
+    @property
+    def fixed_input_size(self) -> int | None:
+        """Side of the only images that it takes: there is no such size."""
+        return None
 
     @property
     def minimum_batch_size(self) -> int:
@@ -310,7 +331,7 @@ class SCGAN(RestorationGAN):
             # The other real sample is the batch's next: its features are the permuted features.
             values = triplet(
                 anchor,
-                positive=tf.roll(anchor, 1, axis=0),
+                positive=roll_over_batch(anchor),
                 negative=fake_outputs[layer],
                 margin=config.triplet_margin,
                 reduction=config.reduction,

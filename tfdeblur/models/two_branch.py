@@ -112,19 +112,44 @@ class TwoBranchConfig:
         return SCALE
 
     @property
+    def paper(self) -> str:
+        """Authors, venue and year."""
+        return "Yun et al., IEEE Access 2020"
+
+    @property
+    def training_size(self) -> int:
+        """Side of the degraded images, the only one."""
+        return self.input_size
+
+    @property
+    def receptive_field(self) -> int | None:
+        """None: the innermost level sees the whole image."""
+        return None
+
+    @property
     def halo(self) -> int | None:
         """None: the innermost level sees the whole image."""
         return None
 
     @property
     def size_multiple(self) -> int:
-        """Sides are `input_size`, no other."""
+        """Sides are `input_size`, no other; see `fixed_input_size`."""
         return self.input_size
 
     @property
     def minimum_size(self) -> int:
-        """Sides are `input_size`, no other."""
+        """Sides are `input_size`, no other; see `fixed_input_size`."""
         return self.input_size
+
+    @property
+    def fixed_input_size(self) -> int | None:
+        """Side of the only images that the network takes."""
+        return self.input_size
+
+    @property
+    def classes(self) -> int:
+        """Classes that the objective tells apart: none."""
+        return 1
 
     @property
     def minimum_batch_size(self) -> int:
@@ -147,6 +172,11 @@ class TwoBranchConfig:
         if self.discriminators == "none" or not self.adversarial_weight:
             return ()
         return tuple(self.discriminators.split("+"))
+
+    @property
+    def perceptual_taps(self) -> tuple[str, ...]:
+        """Layers of VGG-19 that the objective compares; none without a perceptual loss."""
+        return tuple(VGG_TAPS[self.vgg_variant]) if self.perceptual_weight else ()
 
     @property
     def standing_still(self) -> tuple[str, ...]:

@@ -82,6 +82,21 @@ class WRFNConfig:
         return 1
 
     @property
+    def paper(self) -> str:
+        """Authors, venue and year."""
+        return "Jin et al., CVPRW 2018"
+
+    @property
+    def training_size(self) -> int:
+        """Side of the squares (§5)."""
+        return 320
+
+    @property
+    def receptive_field(self) -> int | None:
+        """Side of the receptive field as §4.2 counts it; instance norms see the whole image."""
+        return receptive_field(self.stride, self.blocks)
+
+    @property
     def halo(self) -> int | None:
         """Context in pixels on each side; None with instance norms, which see the whole image.
 
@@ -100,6 +115,16 @@ class WRFNConfig:
     @property
     def minimum_size(self) -> int:
         """Smallest side."""
+        return 1
+
+    @property
+    def fixed_input_size(self) -> int | None:
+        """Side of the only images that it takes: there is no such size."""
+        return None
+
+    @property
+    def classes(self) -> int:
+        """Classes that the objective tells apart: none."""
         return 1
 
     @property

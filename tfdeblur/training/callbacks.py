@@ -3,35 +3,96 @@
 Each counts global steps from the step at which the segment starts.
 """
 
+import io
+import signal
+import sys
+import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 from tqdm import tqdm
 
 from tfdeblur.training.checkpoints import Checkpoints
 
 
-class ProgressBar(keras.callbacks.Callback):
-    """Shows the step, the images per second, the time left, and the loss, over all segments."""
+class Progress(keras.callbacks.Callback):
+    """Shows the step, the images per second, the time left, and the loss, over all segments.
 
-    def __init__(self, step: int, total: int, batch_size: int):
+    A bar on a terminal, else, as in a file, a line of the log every `every` steps.
+    """
+
+    def __init__(self, step: int, total: int, batch_size: int, every: int):
         super().__init__()
-        self._bar = tqdm(total=total, initial=step, unit="step", dynamic_ncols=True)
-        self._batch_size = batch_size
+        self._on_terminal = sys.stderr.isatty()
+        self._bar = tqdm(
+            total=total,
+            initial=step,
+            unit="step",
+            dynamic_ncols=True,
+            file=sys.stderr if self._on_terminal else io.StringIO(),
+        )
+        self._batch_size, self._every = batch_size, every
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:
         """Advance by one step."""
         self._bar.update(1)
-        rate = self._bar.format_dict["rate"]
-        images = f"{rate * self._batch_size:.1f}" if rate else "-"
-        self._bar.set_postfix(loss=f"{logs['loss']:.4f}", images_per_s=images, refresh=False)
+        facts = self._bar.format_dict
+        images = f"{facts['rate'] * self._batch_size:.1f}" if facts["rate"] else "-"
+        loss = f"{logs['loss']:.4f}"
+        if self._on_terminal:
+            self._bar.set_postfix(loss=loss, images_per_s=images, refresh=False)
+        elif self._bar.n % self._every == 0:
+            left = (facts["total"] - facts["n"]) / facts["rate"] if facts["rate"] else 0
+            logging.info(
+                "Step %d of %d, loss %s, %s images/s, %s left.",
+                facts["n"], facts["total"], loss, images, tqdm.format_interval(left),
+            )  # fmt: skip
 
     def close(self) -> None:
         """Leave the finished bar on the screen."""
         self._bar.close()
+
+
+class StopOnSignal(keras.callbacks.Callback):
+    """Ends the run between two steps once SIGTERM has come, and leaves the handler as it was.
+
+    Python delivers signals to the main thread only; elsewhere this does nothing.
+
+    Attributes:
+      came: whether the signal has come.
+      step: the finished steps.
+    """
+
+    def __init__(self, step: int):
+        super().__init__()
+        self.came = False
+        self.step = step
+        self._before: Any = None
+
+    def on_train_begin(self, logs=None) -> None:
+        """Begin to listen."""
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, self._note)
+
+    def _note(self, number: int, frame) -> None:
+        self.came = True
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        """Stop if a signal came during the step."""
+        self.step += 1
+        if self.came:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None) -> None:
+        """Stop to listen."""
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
 
 
 class ScalarLog(keras.callbacks.Callback):
@@ -83,12 +144,14 @@ class StopOnNonFinite(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs=None) -> None:
         """Check one step's scalars."""
         self._step += 1
-        broken = {name: float(value) for name, value in logs.items() if not np.isfinite(value)}
-        if broken:
-            raise NonFiniteError(
-                f"Every term must be finite at step {self._step}. Got: {broken}. The latest "
-                "checkpoint is from before."
-            )
+        check_finite(logs, self._step)
+
+
+def check_finite(values: Mapping[str, float], step: int) -> None:
+    """Raise `NonFiniteError` that names the step and each value that is not finite."""
+    broken = {name: float(value) for name, value in values.items() if not np.isfinite(value)}
+    if broken:
+        raise NonFiniteError(f"Every term must be finite at step {step}. Got: {broken}.")
 
 
 class PeriodicCheckpoint(keras.callbacks.Callback):

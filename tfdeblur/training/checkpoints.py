@@ -16,6 +16,10 @@ KINDS = ("latest", "best")
 _DAMAGED = (tf.errors.OpError, AssertionError, IndexError, ValueError)
 
 
+class CheckpointError(OSError):
+    """A checkpoint that cannot be written; the message says where, why, and what there is."""
+
+
 class Checkpoints:
     """Saves and restores a compiled model under `folder`/latest and `folder`/best."""
 
@@ -60,18 +64,35 @@ class Checkpoints:
         return 0
 
     def save(self, step: int) -> None:
-        """Save after `step` finished steps."""
-        self.step.assign(step)
-        self._managers["latest"].save(checkpoint_number=step)
+        """Save after `step` finished steps.
+
+        Raises:
+          CheckpointError: it cannot be written, or not be read back.
+        """
+        self._write("latest", step)
 
     def save_if_best(self, step: int, score: float) -> bool:
         """Save as the best if `score` (higher is better) beats every earlier one."""
         if score <= float(self.best_score):
             return False
         self.best_score.assign(score)
-        self.step.assign(step)
-        self._managers["best"].save(checkpoint_number=step)
+        self._write("best", step)
         return True
+
+    def _write(self, kind: str, step: int) -> None:
+        """Write a checkpoint and read it back: its blocks carry checksums."""
+        self.step.assign(step)
+        manager = self._managers[kind]
+        before = manager.latest_checkpoint or "none yet"
+        try:
+            written = tf.train.load_checkpoint(manager.save(checkpoint_number=step))
+            for name in written.get_variable_to_shape_map():
+                written.get_tensor(name)
+        except (tf.errors.OpError, OSError) as error:
+            raise CheckpointError(
+                f"{manager.directory}: the checkpoint of step {step} must be written and read "
+                f"back. Got: {_first_line(error)}. The last good one: {before}."
+            ) from error
 
 
 def restore_networks(

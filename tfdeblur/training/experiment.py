@@ -89,6 +89,12 @@ class ExperimentConfig:
                 f"`train.batch_size` must be a multiple of {classes}, the classes of its data. "
                 f"Got: {self.train.batch_size}."
             )
+        if self.model.classes not in (1, classes):
+            listed = "domain" if self.data.source == "recipe" else "name"
+            raise ValueError(
+                f"`data.{listed}` must name {self.model.classes} classes of pairs, divided by "
+                f"commas: as many as the model tells apart. Got: {getattr(self.data, listed)!r}."
+            )
         field = "patch_size" if self.data.source == "recipe" else "crop_size"
         side, wanted = getattr(self.data, field), self.model.target_size
         if wanted is not None and side not in (0, wanted):  # 0: whole prepared images.
@@ -126,9 +132,22 @@ class Trained:
 
 
 def save_config(config: ExperimentConfig, path: Path) -> None:
-    """Write a configuration as JSON, with the class of its model config."""
+    """Write a configuration as JSON, with the class of its model config.
+
+    Raises:
+      ValueError: the class could not be found again by its name.
+    """
     values = dataclasses.asdict(config)
     model = type(config.model)
+    try:
+        found = getattr(importlib.import_module(model.__module__), model.__qualname__, None)
+    except ImportError:
+        found = None
+    if found is not model:
+        raise ValueError(
+            "`model` must be of a class that stands in a module on Python's path, so that the run "
+            f"can be loaded again. Got: {model.__module__}.{model.__qualname__}."
+        )
     values["model"] = {"class": f"{model.__module__}:{model.__qualname__}", **values["model"]}
     files.write_json(path, values)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfdeblur.degradations.recipes import TextRecipe
+from tfdeblur.degradations.recipes import GeneratedRecipe, TextRecipe
 from tfdeblur.evaluation.evaluate import score_pairs, summarise
 from tfdeblur.evaluation.protocols import make_protocol
 from tfdeblur.export.check_images import CheckImages, draw_check_images, read_check_images
@@ -14,6 +14,7 @@ from tfdeblur.export.model_card import ModelFacts, score_facts, training_facts, 
 from tfdeblur.export.publish import export_model
 from tfdeblur.export.saved_model import rebuild_in_float32
 from tfdeblur.export.training_files import DISCRIMINATORS, NETWORK, pack_weights
+from tfdeblur.models.base import ModelConfig
 from tfdeblur.training.experiment import CONFIG_FILE, DataConfig, Trained, load_trained
 from tfdeblur.training.train import ENVIRONMENT_FILE
 
@@ -53,7 +54,7 @@ def release(
       output: the model's folder, whose name becomes the model's.
       which: `best` or `latest` checkpoint.
       images: folder of real images for the gate, in pairs or not; None: drawn pages of the test
-        split.
+        split, degraded as in the run if its data was drawn, too.
       notes: markdown that ends the model card.
       hours: time that the training took, for the model card.
 
@@ -67,8 +68,12 @@ def release(
     """
     workdir, output = Path(workdir), Path(output)
     trained = load_trained(workdir, which)
-    scale = trained.model_config.scale
-    checks = read_check_images(images, scale) if images else draw_check_images(scale)
+    scale, fixed = trained.model_config.scale, trained.model_config.fixed_input_size
+    checks = (
+        read_check_images(images, scale, fixed)
+        if images
+        else draw_check_images(scale, fixed, _recipe(trained.experiment_config.data))
+    )
     config, environment = (
         (workdir / name).read_bytes() for name in (CONFIG_FILE, ENVIRONMENT_FILE)
     )
@@ -76,7 +81,7 @@ def release(
     recipe = _on_printed_text(trained.experiment_config.data)
     facts = ModelFacts(
         name=output.resolve().name,
-        summary=_summary(scale, trained.experiment_config.data),
+        summary=_summary(trained.model_config, trained.experiment_config.data),
         scale=scale,
         data=_data(trained.experiment_config.data),
         training=training_facts(json.loads(config), json.loads(environment), trained.step, hours),
@@ -95,6 +100,13 @@ def release(
         training_files={CONFIG_FILE: config, **_weights(trained)},
         card=write_model_card(facts),
     )
+
+
+def _recipe(data: DataConfig) -> TextRecipe | GeneratedRecipe:
+    """Return what degrades the pages that the gate draws."""
+    if data.source == "recipe" and not _on_printed_text(data):
+        return data.classes()[0].build_recipe("test")
+    return TextRecipe()
 
 
 def _weights(trained: Trained) -> dict[str, bytes]:
@@ -119,10 +131,12 @@ def _on_printed_text(data: DataConfig) -> bool:
     return data.source == "recipe" and data.recipe == TextRecipe.name
 
 
-def _summary(scale: int, data: DataConfig) -> str:
+def _summary(model_config: ModelConfig, data: DataConfig) -> str:
+    scale, side = model_config.scale, model_config.fixed_input_size
     task = "Deblurs" if scale == 1 else f"Deblurs and enlarges {scale} times"
     kind = "of printed text" if data.source == "recipe" else f"like those of {data.name}"
-    return f"{task} pictures {kind}. Input and output are 8-bit RGB of any size."
+    size = " of any size" if side is None else f"; the input has {side}x{side} px, no other size"
+    return f"{task} pictures {kind}. Input and output are 8-bit RGB{size}."
 
 
 def _scores(trained: Trained, checks: CheckImages) -> tuple[dict[str, dict[str, float]], str]:

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
+STRATEGIES = ("auto", "none", "mirrored")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 _RECORDED_PACKAGES = (
     "tfdeblur",
@@ -31,9 +32,13 @@ class RuntimeConfig:
       precision: `float32`, `mixed_bfloat16`, `mixed_float16`, or `auto`: mixed_float16 on GPUs of
         compute capability 7 and more, mixed_bfloat16 on CPUs with AVX-512 BF16 or AMX, else
         float32.
+      strategy: `none`: one replica; `mirrored`: a replica on each GPU, or on each logical CPU where
+        there is no GPU, with gradients summed over them; `auto`: mirrored where there are several
+        GPUs. The batch size is that of all replicas together.
     """
 
     precision: str = "auto"
+    strategy: str = "auto"
 
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
@@ -41,6 +46,25 @@ class RuntimeConfig:
             raise ValueError(
                 f"`runtime.precision` must be one of {PRECISIONS}. Got: {self.precision!r}."
             )
+        if self.strategy not in STRATEGIES:
+            raise ValueError(
+                f"`runtime.strategy` must be one of {STRATEGIES}. Got: {self.strategy!r}."
+            )
+
+
+def make_strategy(runtime: RuntimeConfig) -> tf.distribute.Strategy:
+    """Return the strategy in whose scope a model is to be built and trained."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if runtime.strategy == "mirrored" or (runtime.strategy == "auto" and len(gpus) > 1):
+        # On CPUs the default's collectives mix up with those of synchronised batch norms.
+        reduction = None if gpus else tf.distribute.ReductionToOneDevice()
+        strategy: tf.distribute.Strategy = tf.distribute.MirroredStrategy(
+            cross_device_ops=reduction
+        )
+    else:
+        strategy = tf.distribute.get_strategy()
+    logging.info("Replicas: %d (asked for: %s).", strategy.num_replicas_in_sync, runtime.strategy)
+    return strategy
 
 
 def configure(runtime: RuntimeConfig, seed: int) -> dict[str, Any]:
@@ -57,6 +81,7 @@ def configure(runtime: RuntimeConfig, seed: int) -> dict[str, Any]:
         "precision": precision,
         "python": sys.version.split()[0],
         "platform": platform.platform(),
+        "tensor_float_32": tf.config.experimental.tensor_float_32_execution_enabled(),
         "devices": [device.name for device in tf.config.list_physical_devices()],
         "packages": {name: metadata.version(name) for name in _RECORDED_PACKAGES},
     }

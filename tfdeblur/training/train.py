@@ -22,10 +22,11 @@ from tfdeblur.images.tensors import to_float, to_uint8
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.training import callbacks
 from tfdeblur.training.checkpoints import Checkpoints
+from tfdeblur.training.digest import weights_sha256
 from tfdeblur.training.experiment import CONFIG_FILE, ExperimentConfig, load_config, save_config
 from tfdeblur.training.initialise import initialise
 from tfdeblur.training.optimizer import start_schedule
-from tfdeblur.training.runtime import configure
+from tfdeblur.training.runtime import configure, make_strategy
 
 ENVIRONMENT_FILE = "environment.json"
 PICTURES = 4  # Before/after pictures of each validation in TensorBoard.
@@ -40,9 +41,11 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
       workdir: the run's folder; made if it is missing.
 
     Returns:
-      `step`, `seconds` of this call, and the last validation's summary as `validation`.
+      `step`, `seconds` of this call, the last validation's summary as `validation`, and
+      `weights_sha256` (see `digest.weights_sha256`).
 
     Raises:
+      Interrupted: SIGTERM came; the checkpoint of the last finished step is written.
       ValueError: a field is out of its range, or differs from the run that `workdir` holds.
       callbacks.NonFiniteError: a term of the objective is not finite.
     """
@@ -50,19 +53,26 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
     workdir = Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     _claim(config, workdir)
+    strategy = make_strategy(config.runtime)
     environment = configure(config.runtime, config.seed)
+    environment["replicas"] = strategy.num_replicas_in_sync
     files.write_json(workdir / ENVIRONMENT_FILE, environment)
-    model = build_model(config)
-    checkpoints = Checkpoints(workdir / "checkpoints", model)
-    step = checkpoints.restore()
-    if step == 0 and config.train.init_from:
-        initialise(model, config.train.init_from)
+    with strategy.scope():
+        model = build_model(config)
+        checkpoints = Checkpoints(workdir / "checkpoints", model)
+        step = checkpoints.restore()
+        if step == 0 and config.train.init_from:
+            initialise(model, config.train.init_from)
     return _Run(config, workdir, model, checkpoints).go_on(step)
 
 
 def build_model(config: ExperimentConfig) -> RestorationModel:
     """Build and compile the model of an experiment, with random weights."""
-    model = config.model.build()
+    return compile_model(config.model.build(), config)
+
+
+def compile_model(model: RestorationModel, config: ExperimentConfig) -> RestorationModel:
+    """Give a model the optimizers of an experiment, and return it."""
     optimizer, steps = config.optimizer, config.train.steps
     model.compile(
         optimizer.build(steps),
@@ -123,6 +133,14 @@ def _differing_fields(first: dict, second: dict, prefix: str = "") -> dict[str, 
     return differing
 
 
+class Interrupted(Exception):
+    """SIGTERM has ended the run between two steps; its latest checkpoint is of `step`."""
+
+    def __init__(self, step: int):
+        super().__init__(f"Interrupted after step {step}, which is saved.")
+        self.step = step
+
+
 class _Run:
     """The segments of one run: `fit` between validations and the starts of phases."""
 
@@ -141,7 +159,7 @@ class _Run:
             split: callbacks.summary_writer(workdir, split) for split in ("train", "validation")
         }
         pairs = make_validation(
-            config.data, "validation", config.train.validation_count, config.seed
+            config.data, config.data.validation_split, config.train.validation_count, config.seed
         )
         self.pairs = [ImagePair(id_, *map(_to_rgb, images)) for id_, *images in pairs]
 
@@ -153,12 +171,16 @@ class _Run:
         if step >= plan.steps:
             logging.info("Nothing to train: %d of %d steps are done.", step, plan.steps)
             return self._result(step, started, self.validate(step))
-        bar = callbacks.ProgressBar(step, plan.steps, plan.batch_size)
+        bar = callbacks.Progress(step, plan.steps, plan.batch_size, plan.log_every)
         while step < plan.steps:
             validation = (step // plan.validate_every + 1) * plan.validate_every
             later = [start for start in self.model.phase_starts if start > step]
             end = min(plan.steps, validation, *later)
-            self._fit(step, end, bar)
+            reached = self._fit(step, end, bar)
+            if reached < end:
+                self.checkpoints.save(reached)
+                bar.close()
+                raise Interrupted(reached)
             step = end
             if step in (validation, plan.steps):
                 summary = self.validate(step)
@@ -188,18 +210,27 @@ class _Run:
         logging.info("Phase %d from step %d.", phase, step)
 
     def _result(self, step: int, started: float, summary: dict[str, Any]) -> dict[str, Any]:
-        return {"step": step, "seconds": time.perf_counter() - started, "validation": summary}
+        return {
+            "step": step,
+            "seconds": time.perf_counter() - started,
+            "validation": summary,
+            "weights_sha256": weights_sha256(self.model),
+        }
 
-    def _fit(self, step: int, end: int, bar: callbacks.ProgressBar) -> None:
+    def _fit(self, step: int, end: int, bar: callbacks.Progress) -> int:
+        """Train from one step to another; return the step that was reached."""
         plan = self.config.train
         batches = make_batches(
             self.config.data,
-            split="train",
+            split=self.config.data.train_split,
             batch_size=plan.batch_size * self.config.model.discriminator_updates,
             seed=self.config.seed,
             start_step=step,
             steps=end - step,
+            sub_batches=self.config.model.discriminator_updates,
+            replicas=self.model.distribute_strategy.num_replicas_in_sync,
         )
+        signals = callbacks.StopOnSignal(step)
         self.model.fit(
             batches,
             epochs=1,
@@ -210,8 +241,10 @@ class _Run:
                 bar,
                 callbacks.ScalarLog(self.writers["train"], step, plan.log_every),
                 callbacks.PeriodicCheckpoint(self.checkpoints, step, plan.checkpoint_every),
+                signals,
             ],
         )
+        return signals.step
 
     def validate(self, step: int) -> dict[str, Any]:
         """Restore whole validation pairs, write scalars and pictures, return the summary."""

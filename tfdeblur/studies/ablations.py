@@ -1,0 +1,226 @@
+"""What each ablation of a paper changes, read off the models that are built.
+
+Parameters are those of the networks in the paper's size. Everything else is seen when a thin model
+runs on a tiny batch: its outputs, the terms of each objective, and the weights that they move.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, cast
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfdeblur.models.base import (
+    Batch,
+    ModelConfig,
+    RestorationGAN,
+    RestorationModel,
+    objective,
+    term_means,
+)
+
+COUNT = 4  # Pairs in a batch: two a class for MCGAN; batch norms of one pixel need three.
+VANISHING = 1e-3  # Relative to the largest gradient in a layer; what is below is rounding.
+
+
+class Row(NamedTuple):
+    """An ablation: fields of the model's config by name, and where the paper has it."""
+
+    overrides: Mapping[str, Any]
+    source: str
+
+    @property
+    def arguments(self) -> list[str]:
+        """As on the command line of `tfdeblur train`."""
+        return [f"--config.model.{name}={value}" for name, value in self.overrides.items()]
+
+
+class System(NamedTuple):
+    """A paper's model and its ablations.
+
+    Attributes:
+      title: of its table.
+      experiment: whose command line takes the rows' arguments; its model is the default.
+      config: the class of its model config.
+      tiny: fields that make the network thin and shallow; a row's come before them.
+      side: of the tiny degraded images, in pixels, or the smallest legal side above.
+      extractor: config -> stand-in for VGG-19, where the objective may have a perceptual term.
+      groups: per network ("network", "discriminator") pairs of a pattern of weights' names and what
+        they are called; the first that matches counts.
+      rows: its ablations.
+      excluded: fields of the config that are no ablation.
+      elsewhere: ablations that are no field of the model: arguments, and where the paper has them.
+    """
+
+    title: str
+    experiment: str
+    config: type
+    tiny: Mapping[str, Any]
+    side: int
+    extractor: Callable[[Any], Callable] | None
+    groups: Mapping[str, tuple[tuple[str, str], ...]]
+    rows: tuple[Row, ...]
+    excluded: frozenset[str]
+    elsewhere: tuple[tuple[str, str], ...] = ()
+
+
+class Objective(NamedTuple):
+    """What a network is trained by in one phase.
+
+    Attributes:
+      weights: of the terms, by name.
+      means: of the terms' values, by name.
+      reached: groups of the network's weights that have a gradient.
+    """
+
+    weights: Mapping[str, float]
+    means: Mapping[str, float]
+    reached: frozenset[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What is seen of a model.
+
+    Attributes:
+      parameters: by network, in the paper's size; "network" is what is trained.
+      shapes: of the thin networks' weights, in order.
+      groups: what the thin networks are made of.
+      degraded: shape of the tiny input.
+      outputs: shapes by name.
+      restored: the tiny images, of the first phase.
+      phases: first step -> network -> its objective, for every network that is trained in it.
+    """
+
+    parameters: Mapping[str, int]
+    shapes: Mapping[str, list[tuple[int, ...]]]
+    groups: Mapping[str, frozenset[str]]
+    degraded: tuple[int, ...]
+    outputs: Mapping[str, tuple[int, ...]]
+    restored: np.ndarray
+    phases: Mapping[int, Mapping[str, Objective]]
+
+    def at(self, step: int) -> Mapping[str, Objective]:
+        """Return the objectives of the phase that a step belongs to."""
+        return self.phases[max(start for start in self.phases if start <= step)]
+
+
+def observe(
+    system: System, overrides: Mapping[str, Any] = {}, default: Facts | None = None
+) -> Facts:
+    """Build a system's model with some fields overridden, in the paper's size and thin, and run it.
+
+    Args:
+      system: of which paper.
+      overrides: fields of its config.
+      default: facts without overrides. Networks that are as thin models what the default's are, are
+        so in the paper's size, and not built again.
+    """
+    model = _thin_model(system, {**system.tiny, **overrides})
+    networks = _networks(model)
+    shapes = {name: [tuple(w.shape) for w in each.weights] for name, each in networks.items()}
+    if default and all(shapes[name] == default.shapes.get(name) for name in shapes):
+        parameters = {name: default.parameters[name] for name in shapes}
+    else:
+        whole = _networks(system.config(**overrides).build())
+        parameters = {name: each.count_params() for name, each in whole.items()}
+    batch = _batch(model.config, system.side)
+    phases, outputs = {}, {}
+    for phase, start in reversed(list(enumerate(model.phase_starts))):
+        model.enter_phase(phase)
+        outputs, phases[start] = _run(system, model, batch)
+    return Facts(
+        parameters,
+        shapes,
+        {name: _groups(system, name, each.weights) for name, each in networks.items()},
+        tuple(batch["degraded"].shape),
+        {name: tuple(image.shape) for name, image in outputs.items()},
+        outputs["restored"].numpy(),
+        phases,
+    )
+
+
+def _networks(model: RestorationModel) -> dict[str, keras.Model]:
+    return {"network": model.network, **model.discriminators}
+
+
+def _thin_model(system: System, fields: Mapping[str, Any]) -> RestorationModel:
+    keras.utils.set_random_seed(0)
+    config = system.config(**fields)
+    model = config.build(system.extractor(config)) if system.extractor else config.build()
+    optimizers = {name: keras.optimizers.SGD() for name in model.discriminators}
+    model.compile(keras.optimizers.SGD(), optimizers)
+    return model
+
+
+def _batch(config: ModelConfig, side: int) -> Batch:
+    """Everything that any objective asks for; classes in equal blocks."""
+    side = config.fixed_input_size or _legal(config, side)
+    large = config.scale * side
+    sides = {"degraded": side, "lr_sharp": side, "target": large, "hr_blurry": large}
+    shapes = {name: (each, each, config.channels) for name, each in sides.items()}
+    shapes["face_mask"] = (large, large, 1)
+    images = {
+        name: tf.random.stateless_uniform((COUNT, *shape), seed=(1, number))
+        for number, (name, shape) in enumerate(shapes.items())
+    }
+    images["face_mask"] = tf.round(images["face_mask"])
+    images["class_index"] = tf.repeat(tf.range(config.classes), COUNT // config.classes)
+    return cast(Batch, images)
+
+
+def _legal(config: ModelConfig, side: int) -> int:
+    multiple = config.size_multiple
+    return -(-max(side, config.minimum_size) // multiple) * multiple
+
+
+def _run(system: System, model: RestorationModel, batch: Batch):
+    """Return the outputs and the networks' objectives in the current phase."""
+    with tf.GradientTape(persistent=True) as tape:
+        outputs = model.forward(batch)
+        terms = {"network": model.generator_terms(batch, outputs)}
+        if isinstance(model, RestorationGAN):
+            for name in model.active_discriminators():
+                terms[name] = model.discriminator_terms(name, batch, outputs)
+        losses = {name: objective(each) for name, each in terms.items()}
+    networks, objectives = _networks(model), {}
+    for name, each in terms.items():
+        variables = networks[name].trainable_variables
+        moved = _moved(variables, tape.gradient(losses[name], variables))
+        objectives[name] = Objective(
+            {term: values.weight for term, values in each.items()},
+            {term: float(mean) for term, mean in term_means(each).items()},
+            _groups(system, name, moved),
+        )
+    return outputs, objectives
+
+
+def _moved(weights, gradients) -> list[tf.Variable]:
+    """Return the weights whose gradient is there and, beside those of their layer, not rounding."""
+    sizes = [0.0 if g is None else float(tf.reduce_max(tf.abs(g))) for g in gradients]
+    layers = [weight.name.rpartition("/")[0] for weight in weights]
+    largest = {layer: 0.0 for layer in layers}
+    for layer, size in zip(layers, sizes, strict=True):
+        largest[layer] = max(largest[layer], size)
+    triples = zip(weights, layers, sizes, strict=True)
+    return [weight for weight, layer, size in triples if size > VANISHING * largest[layer]]
+
+
+def _groups(system: System, network: str, weights: Iterable[tf.Variable]) -> frozenset[str]:
+    """Name the groups that the trained ones of some weights belong to."""
+    patterns = system.groups["network" if network == "network" else "discriminator"]
+    found = set()
+    for weight in weights:
+        if weight.trainable:
+            found.add(_group(weight.name, patterns))
+    return frozenset(found)
+
+
+def _group(name: str, patterns: tuple[tuple[str, str], ...]) -> str:
+    for pattern, group in patterns:
+        if match := re.match(pattern, name):
+            return match.expand(group)
+    raise ValueError(f"Every weight must belong to a group. Got: {name}.")

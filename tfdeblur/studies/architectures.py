@@ -1,0 +1,87 @@
+"""What the networks of the experiments are: parameters, operations, receptive field."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from tfdeblur.models.base import ModelConfig
+from tfdeblur.studies.operations import network_macs
+from tfdeblur.training.experiment import ExperimentConfig
+
+
+class Parameters(NamedTuple):
+    """How many numbers a network has.
+
+    Attributes:
+      trained: by gradients.
+      other: statistics of batch norms, and switches.
+    """
+
+    trained: int
+    other: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """The networks of one model config.
+
+    Attributes:
+      model_config: what they were built from.
+      generator: the parameters of what is trained to restore; what is exported may be a part of it.
+      discriminators: the same by name.
+      macs: of restoring one image of `model_config.training_size` pixels a side.
+    """
+
+    model_config: ModelConfig
+    generator: Parameters
+    discriminators: dict[str, Parameters]
+    macs: int
+
+
+def describe(model_config: ModelConfig) -> Architecture:
+    """Build the networks of a model config and count.
+
+    Raises:
+      ValueError: a field is out of its range.
+    """
+    model = model_config.build()
+    side = model_config.training_size
+    return Architecture(
+        model_config,
+        _parameters(model.network),
+        {name: _parameters(network) for name, network in model.discriminators.items()},
+        network_macs(model.generator, (1, side, side, model_config.channels)),
+    )
+
+
+def same_architecture(
+    experiments: Iterable[ExperimentConfig],
+) -> list[tuple[ModelConfig, list[str]]]:
+    """Bring experiments together whose models have one class and equal fields.
+
+    Returns:
+      Each model config and the names of its experiments, in the order of their first ones.
+    """
+    groups: list[tuple[ModelConfig, list[str]]] = []
+    for experiment in experiments:
+        known = [names for config, names in groups if config == experiment.model]
+        if known:
+            known[0].append(experiment.name)
+        else:
+            groups.append((experiment.model, [experiment.name]))
+    return groups
+
+
+def changed_fields(model_config: ModelConfig) -> dict[str, Any]:
+    """Return the fields of a model config that are not at their defaults."""
+    default = dataclasses.asdict(type(model_config)())  # type: ignore[call-overload]
+    fields = dataclasses.asdict(model_config)  # type: ignore[call-overload]
+    return {name: value for name, value in fields.items() if value != default[name]}
+
+
+def _parameters(network: keras.Model) -> Parameters:
+    trained = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
+    return Parameters(trained, network.count_params() - trained)

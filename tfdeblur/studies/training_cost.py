@@ -1,0 +1,125 @@
+"""What a training costs: the operations of its steps, counted without running one."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import tensorflow as tf
+
+from tfdeblur.losses.perceptual import build_vgg19_layers
+from tfdeblur.models.base import ModelConfig, RestorationModel
+from tfdeblur.studies.operations import count_macs
+from tfdeblur.training.experiment import ExperimentConfig
+from tfdeblur.training.train import compile_model
+
+
+class Phase(NamedTuple):
+    """A part of a training in which every step costs the same.
+
+    Attributes:
+      start: finished steps at its beginning.
+      steps: in it.
+      step_macs: of each of them.
+    """
+
+    start: int
+    steps: int
+    step_macs: int
+
+    @property
+    def macs(self) -> int:
+        """Of all its steps."""
+        return self.steps * self.step_macs
+
+
+@runtime_checkable
+class _Perceptual(Protocol):
+    """A config whose objective compares features of VGG-19."""
+
+    @property
+    def perceptual_taps(self) -> tuple[str, ...]:
+        """Layers of VGG-19; empty without a perceptual loss."""
+
+    def build(self, extractor: Callable | None = None) -> RestorationModel:
+        """Build the trainable model."""
+
+
+def step_macs(config: ExperimentConfig, batch_size: int | None = None, phase: int = 0) -> int:
+    """Count the MACs of one training step: every update of every network, and all losses.
+
+    VGG-19 is counted without its weights, which need not be there.
+
+    Args:
+      config: the experiment; its data says how large the images are, or else the paper does.
+      batch_size: pairs of one update; by default the experiment's.
+      phase: of the training, see `RestorationModel.enter_phase`.
+
+    Raises:
+      ValueError: the shape of a counted operation cannot be known, or a field is out of its range.
+    """
+    config.validate()
+    model = _build(config)
+    return _traced_step(config, model, batch_size or config.train.batch_size, phase)
+
+
+def training_phases(config: ExperimentConfig) -> list[Phase]:
+    """Count the MACs of a whole training, phase by phase; validation is not in it.
+
+    Raises:
+      ValueError: as `step_macs`.
+    """
+    config.validate()
+    model = _build(config)
+    return [
+        Phase(start, end - start, _traced_step(config, model, config.train.batch_size, phase))
+        for phase, (start, end) in enumerate(phase_bounds(model.phase_starts, config.train.steps))
+    ]
+
+
+def phase_bounds(starts: Sequence[int], steps: int) -> list[tuple[int, int]]:
+    """Return the first step and the end of each phase that a training of `steps` steps reaches."""
+    reached = [start for start in starts if start < steps]
+    return list(zip(reached, [*reached[1:], steps], strict=True))
+
+
+def training_side(config: ExperimentConfig) -> int:
+    """Return the side of the degraded images that an experiment trains on, in pixels."""
+    data = config.data
+    target = data.patch_size if data.source == "recipe" else data.crop_size
+    return target // config.model.scale if target else config.model.training_size
+
+
+def _build(config: ExperimentConfig) -> RestorationModel:
+    """Build and compile a model; its perceptual loss gets layers whose weights mean nothing."""
+    model_config: ModelConfig = config.model
+    if isinstance(model_config, _Perceptual) and model_config.perceptual_taps:
+        layers = build_vgg19_layers(model_config.perceptual_taps)
+        return compile_model(model_config.build(layers), config)
+    return compile_model(model_config.build(), config)
+
+
+def _traced_step(
+    config: ExperimentConfig, model: RestorationModel, batch_size: int, phase: int
+) -> int:
+    model.enter_phase(phase)
+    step = tf.function(lambda batch: model.train_step(batch), autograph=False)
+    return count_macs(step.get_concrete_function(_batch_spec(config, batch_size)))
+
+
+def _batch_spec(config: ExperimentConfig, batch_size: int) -> dict[str, tf.TensorSpec]:
+    """Describe a step's batch with everything that an objective may ask for."""
+    model = config.model
+    small = training_side(config)
+    large = small * model.scale
+    count = batch_size * model.discriminator_updates
+
+    def images(side: int, channels: int) -> tf.TensorSpec:
+        return tf.TensorSpec((count, side, side, channels), tf.float32)
+
+    return {
+        "degraded": images(small, model.channels),
+        "target": images(large, model.channels),
+        "lr_sharp": images(small, model.channels),
+        "hr_blurry": images(large, model.channels),
+        "face_mask": images(large, 1),
+        "class_index": tf.TensorSpec((count,), tf.int32),
+    }

@@ -1,0 +1,201 @@
+"""Trials of a whole experiment: network, objective, optimizers and data together.
+
+A trial trains by the experiment's own train step, and checks after each step that every term is
+finite. On `fixed` pairs it shows that the whole can learn: a network that cannot fit four pairs
+will not fit a data set. On fresh pairs it shows that it endures.
+"""
+
+import dataclasses
+import inspect
+import itertools
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfdeblur.data.pairs import ImagePair
+from tfdeblur.data.pipeline import make_batches
+from tfdeblur.evaluation.evaluate import score_pairs, summarise
+from tfdeblur.evaluation.protocols import make_protocol
+from tfdeblur.images.tensors import to_uint8
+from tfdeblur.models.base import Batch, RestorationModel
+from tfdeblur.training.callbacks import check_finite
+from tfdeblur.training.experiment import ExperimentConfig
+from tfdeblur.training.runtime import configure
+from tfdeblur.training.train import compile_model, make_restore
+
+EXTRACTORS = ("vgg19", "stand_in")
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a trial has seen.
+
+    Attributes:
+      ranges: of every term and loss, the least and the largest value.
+      scores: of the fixed pairs, (finished steps, PSNR in dB), from 0 on; empty on fresh pairs.
+      baseline: PSNR in dB of the fixed pairs under the trivial baseline, bicubic or the degraded
+        image itself; NaN on fresh pairs.
+    """
+
+    ranges: dict[str, tuple[float, float]]
+    scores: list[tuple[int, float]]
+    baseline: float
+
+    @property
+    def gain(self) -> float:
+        """The last score over the baseline, in dB."""
+        return self.scores[-1][1] - self.baseline
+
+
+def run_trial(
+    config: ExperimentConfig,
+    *,
+    fixed: bool,
+    extractor: str = "vgg19",
+    score_every: int = 50,
+    report: Callable[[str], None] = print,
+) -> Report:
+    """Train `config.train.steps` steps, on the first batch alone or on the stream of batches.
+
+    Args:
+      config: the experiment. Its phases begin at the steps that it says.
+      fixed: whether every step sees the pairs of the first batch. A model that updates its critic
+        several times a step sees them as often.
+      extractor: of the perceptual loss: `vgg19`, or `stand_in`, see `build_stand_in`.
+      score_every: steps between scores of the fixed pairs.
+      report: takes a line of progress.
+
+    Returns:
+      Ranges and scores.
+
+    Raises:
+      ValueError: a field of the experiment is out of its range.
+      training.callbacks.NonFiniteError: a term, or in the end a weight, is not finite.
+    """
+    config.validate()
+    configure(config.runtime, config.seed)
+    model = _build(config, extractor)
+    pairs = _pairs(_first_batch(config)) if fixed else []
+    ranges: dict[str, tuple[float, float]] = {}
+    scores: list[tuple[int, float]] = []
+    baseline = float("nan")
+    for step, batch in enumerate(_batches(config, fixed)):
+        if step in model.phase_starts:
+            model.enter_phase(model.phase_at(step))
+            train_step = tf.function(model.train_step, autograph=False)
+        if fixed and step % score_every == 0:
+            psnr, baseline = _score(model, config, pairs)
+            scores.append((step, psnr))
+            report(f"step {step}: {psnr:.2f} dB (baseline {baseline:.2f})")
+        logs = {name: float(value) for name, value in train_step(batch).items()}
+        check_finite(logs, step + 1)
+        for name, value in logs.items():
+            least, most = ranges.get(name, (value, value))
+            ranges[name] = (min(least, value), max(most, value))
+    check_finite(_largest_weights(model), config.train.steps)
+    if fixed:
+        psnr, baseline = _score(model, config, pairs)
+        scores.append((config.train.steps, psnr))
+    return Report(ranges, scores, baseline)
+
+
+def build_stand_in() -> keras.Model:
+    """Build a small frozen extractor for trials without VGG-19's weights: three random layers.
+
+    Features of random convolutions keep what an image shows, so that a loss on them can be
+    minimised; they know nothing of ImageNet, and no model is to be released that saw them.
+
+    Returns:
+      `[B, H, W, 3]` in [0, 1] -> a tuple of one `[B, ceil(H / 4), ceil(W / 4), 32]` float32.
+    """
+    image = x = keras.Input((None, None, 3), name="image", dtype="float32")
+    for number, filters in enumerate((16, 32, 32)):
+        x = keras.layers.Conv2D(
+            filters,
+            3,
+            strides=2 if number else 1,
+            padding="same",
+            activation="relu",
+            kernel_initializer=keras.initializers.HeNormal(seed=number),
+            dtype="float32",
+        )(x)
+    model = keras.Model(image, (x,), name="stand_in_extractor")
+    model.trainable = False
+    return model
+
+
+def _build(config: ExperimentConfig, extractor: str) -> RestorationModel:
+    if extractor not in EXTRACTORS:
+        raise ValueError(f"`extractor` must be one of {EXTRACTORS}. Got: {extractor!r}.")
+    if extractor == "vgg19":
+        model = config.model.build()
+    else:
+        build = config.model.build
+        if "extractor" not in inspect.signature(build).parameters:
+            raise ValueError(
+                "`extractor` must be 'vgg19' for a model without perceptual loss. "
+                f"Got: {extractor!r} for {config.model.name}."
+            )
+        model = build(extractor=build_stand_in())  # type: ignore[call-arg]
+    return compile_model(model, config)
+
+
+def _first_batch(config: ExperimentConfig) -> Batch:
+    batches = make_batches(
+        config.data,
+        split=config.data.train_split,
+        batch_size=config.train.batch_size,
+        seed=config.seed,
+        steps=1,
+    )
+    return next(iter(batches))
+
+
+def _batches(config: ExperimentConfig, fixed: bool) -> Iterator[Batch]:
+    """Yield what the steps are given: as many batches in one as the model wants."""
+    steps, updates = config.train.steps, config.model.discriminator_updates
+    if fixed:
+        batch = _first_batch(config)
+        repeated = {name: tf.concat([value] * updates, axis=0) for name, value in batch.items()}
+        yield from itertools.repeat(cast(Batch, repeated), steps)
+        return
+    yield from make_batches(
+        config.data,
+        split=config.data.train_split,
+        batch_size=config.train.batch_size * updates,
+        seed=config.seed,
+        steps=steps,
+        sub_batches=updates,
+    )
+
+
+def _pairs(batch: Batch) -> list[ImagePair]:
+    images = zip(to_uint8(batch["degraded"]), to_uint8(batch["target"]), strict=True)
+    return [
+        ImagePair(str(number), degraded.numpy(), target.numpy()).as_rgb()
+        for number, (degraded, target) in enumerate(images)
+    ]
+
+
+def _score(
+    model: RestorationModel, config: ExperimentConfig, pairs: list[ImagePair]
+) -> tuple[float, float]:
+    """Return the PSNR of the restored pairs and that of the baseline, in dB."""
+    scale = config.model.scale
+    protocol = make_protocol("rgb", scale)
+    restore = make_restore(model.generator, config.model.channels)
+    summary = summarise(score_pairs(restore, pairs, scale, protocol), scale, protocol)
+    return summary["restored"]["psnr"], summary["baseline"]["psnr"]
+
+
+def _largest_weights(model: RestorationModel) -> dict[str, float]:
+    networks = {"network": model.network, **model.discriminators}
+    return {
+        f"largest weight of {name}": max(
+            float(np.abs(weight).max()) for weight in network.get_weights() if weight.size
+        )
+        for name, network in networks.items()
+    }

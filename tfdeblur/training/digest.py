@@ -1,0 +1,42 @@
+"""One hash over everything that training changes, to compare runs from outside."""
+
+import hashlib
+
+import numpy as np
+
+from tfdeblur.models.base import RestorationModel
+
+
+def weights_sha256(model: RestorationModel) -> str:
+    """Hash the weights of a compiled model: networks, optimizer slots and counters, loss scales.
+
+    The digest is over name, dtype, shape and bytes of each variable, sorted by name. A name is the
+    owner's, the variable's number there, and its own, so that it is the same in every process.
+
+    Returns:
+      64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for name, value in sorted(_values(model).items()):
+        for part in (name, str(value.dtype), str(value.shape)):
+            digest.update(part.encode() + b"\0")
+        digest.update(np.ascontiguousarray(value).tobytes())
+    return digest.hexdigest()
+
+
+def _values(model: RestorationModel) -> dict[str, np.ndarray]:
+    networks = {"network": model.network, **model.discriminators}
+    optimizers = {"network": model.generator_optimizer, **model.discriminator_optimizers}
+    values = {
+        f"{owner}/{number:05d}/{weight.name}": weight.numpy()
+        for owner, network in networks.items()
+        for number, weight in enumerate(network.weights)
+    }
+    for owner, optimizer in optimizers.items():
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        for number, variable in enumerate(inner.variables):
+            values[f"optimizer of {owner}/{number:05d}/{variable.name}"] = variable.numpy()
+        if inner is not optimizer:
+            values[f"optimizer of {owner}/loss_scale"] = np.asarray(optimizer.loss_scale)
+            values[f"optimizer of {owner}/good_steps"] = np.asarray(optimizer.dynamic_counter)
+    return values
