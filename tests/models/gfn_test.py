@@ -160,19 +160,37 @@ def test_halo_is_the_reach_of_the_restored_image(fields):
     assert GFNConfig().halo == 15 + 14 * 6 + 1 + 2 * 8 + 2
 
 
-def test_initialisation_of_the_released_code(whole):
-    """Standard deviation sqrt(2 / (k k outputs)), of deconvolutions too; biases at 0."""
-    deblurring, gate = whole[1].get_layer("deblurring"), whole[1].get_layer("gate")
-    for layer, outputs in (
-        (deblurring.get_layer("deblurring_first"), 7 * 7 * 64),
-        (deblurring.get_layer("deblurring_scale3_block6_conv2"), 3 * 3 * 256),
-        (deblurring.get_layer("deblurring_up2"), 4 * 4 * 128),
-        (gate.get_layer("gate_conv1"), 3 * 3 * 64),
+@pytest.mark.parametrize("initial", ["scaled", "released"])
+def test_initial_weights(initial):
+    """Standard deviations sqrt(2 / (k k n)), n outputs as in the released code, or inputs.
+
+    Scaled, the last convolution of a residual block and an image begin with a tenth of that.
+    """
+    network = GFNConfig(width=32, deblurring_blocks=1, initial_weights=initial).build().network
+    deblurring, gate = network.get_layer("deblurring"), network.get_layer("gate")
+    reconstruction = network.get_layer("reconstruction")
+    for layer, taps, inputs, outputs, share in (
+        (deblurring.get_layer("deblurring_first"), 49, 3, 32, 1),
+        (deblurring.get_layer("deblurring_scale3_block1_conv1"), 9, 128, 128, 1),
+        (deblurring.get_layer("deblurring_scale3_block1_conv2"), 9, 128, 128, 0.1),
+        (deblurring.get_layer("deblurring_up2"), 16, 128, 64, 1),
+        (gate.get_layer("gate_conv1"), 9, 67, 32, 1),
+        (reconstruction.get_layer("reconstruction_image"), 9, 32, 3, 0.1),
     ):
         kernel = layer.kernel.numpy()
-        assert kernel.std() == pytest.approx((2 / outputs) ** 0.5, rel=0.02)
-        assert abs(kernel.mean()) < 0.05 * kernel.std()
+        count, share = (outputs, 1) if initial == "released" else (inputs, share)
+        assert kernel.std() == pytest.approx(share * (2 / (taps * count)) ** 0.5, rel=0.06)
+        assert abs(kernel.mean()) < 0.1 * kernel.std()
         assert not np.any(layer.bias)
+
+
+def test_scaled_weights_start_from_dark_images():
+    """Restorations begin near 0, within what Adam's first steps can mend."""
+    image = tf.random.stateless_uniform((1, 8, 8, 3), (1, 2))
+    for initial, least, most in (("scaled", 0.0, 0.5), ("released", 10.0, 1e5)):
+        keras.utils.set_random_seed(1)
+        generator = GFNConfig(width=16, initial_weights=initial).build_generator()
+        assert least < float(tf.math.reduce_std(generator(image))) < most
 
 
 @pytest.mark.parametrize("alpha, loss", [(0.5, 0.03), (0.0, 0.01), (1.0, 0.05)])
