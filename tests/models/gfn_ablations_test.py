@@ -240,8 +240,8 @@ def test_statistics_are_float32_under_mixed_precision():
     network.set_weights(exact.get_weights())
     assert network(degraded, training=True).dtype == tf.float32
     assert {variable.dtype for variable in network.weights} == {tf.float32}
-    # A new mean is 0.99 of the old one, 0, and 0.01 of the batch's.
-    mean = 100 * network.get_layer("srresnet_block1_conv1_norm").moving_mean
+    norm = network.get_layer("srresnet_block1_conv1_norm")
+    mean = norm.moving_mean / (1 - norm.momentum)  # The old one was 0.
     convolution = exact.get_layer("srresnet_block1_conv1").output
     features = keras.Model(exact.input, convolution)(degraded)
     np.testing.assert_allclose(mean, np.mean(features, axis=(0, 1, 2)), atol=0.01)
