@@ -112,9 +112,10 @@ def breach(module: str, imported: str) -> str | None:
 
 def _paper_breach(module: str, imported: str) -> str | None:
     paper = ".".join(imported.split(".")[:3])
-    if module.endswith(".base"):
-        return "models/base.py imports no paper" if paper != module else None
-    ok = paper in (module, "tfdeblur.models.base") or module == "tfdeblur.models"
+    shared = ("tfdeblur.models.base", "tfdeblur.models.config")
+    if module in shared:
+        return None if paper in shared else f"{module} imports no paper"
+    ok = paper in (module, *shared) or module == "tfdeblur.models"
     return None if ok else "no paper's file imports another paper's"
 
 

@@ -22,7 +22,7 @@ EXPERIMENTS = sorted(module.name for module in pkgutil.iter_modules(tfdeblur_con
 PAPERS = sorted(
     module.name
     for module in pkgutil.iter_modules(tfdeblur.models.__path__)
-    if module.name != "base"
+    if module.name not in ("base", "config")
 )
 SIZES = [(1, 1), (1, 9), (7, 13), (16, 16)]
 

@@ -20,7 +20,7 @@ from PIL import Image
 from tfdeblur.export import tflite
 from tfdeblur.images import tensors
 from tfdeblur.metrics import fidelity
-from tfdeblur.models.base import ModelConfig
+from tfdeblur.models.config import ModelConfig
 
 SAVED_MODEL = "saved_model.pb"
 Restore = Callable[[np.ndarray], np.ndarray]  # uint8 [H, W, 3] -> uint8 [sH, sW, 3]

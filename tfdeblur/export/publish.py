@@ -21,7 +21,7 @@ from absl import logging
 
 import tfdeblur
 from tfdeblur.export import gate, saved_model, tflite
-from tfdeblur.models.base import ModelConfig
+from tfdeblur.models.config import ModelConfig
 
 FORMAT_VERSION = 1
 METADATA = "metadata.json"

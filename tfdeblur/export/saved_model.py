@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfdeblur.export import decoding
 from tfdeblur.images import tensors
-from tfdeblur.models.base import ModelConfig
+from tfdeblur.models.config import ModelConfig
 
 # `restore_bytes` runs a whole image at once: 64 float32 channels at this size take 4.3 GB.
 MAX_RESTORED_PIXELS = 2**24

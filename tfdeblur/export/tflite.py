@@ -14,7 +14,7 @@ import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
 from tfdeblur.export.saved_model import image_spec, make_restore
-from tfdeblur.models.base import ModelConfig
+from tfdeblur.models.config import ModelConfig
 
 FILE_NAME = "model_float16.tflite"
 

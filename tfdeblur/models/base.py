@@ -11,7 +11,7 @@ a `tf.cond` fails with more than one replica.
 
 import bisect
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol, TypedDict, cast
+from typing import NamedTuple, TypedDict, cast
 
 import keras
 import tensorflow as tf
@@ -52,80 +52,6 @@ class Term(NamedTuple):
 
     weight: float
     values: tf.Tensor
-
-
-class ModelConfig(Protocol):
-    """What training, evaluation and export read from a paper's config, a mutable dataclass."""
-
-    name: str
-    channels: int
-
-    @property
-    def scale(self) -> int:
-        """How many times larger the restored image is."""
-
-    @property
-    def paper(self) -> str:
-        """Authors, venue and year."""
-
-    @property
-    def training_size(self) -> int:
-        """Side of the degraded images that the paper trains on, in pixels."""
-
-    @property
-    def receptive_field(self) -> int | None:
-        """Side, in degraded pixels, of what a restored pixel depends on through convolutions.
-
-        Norms may see more, see `halo`. None: the whole image.
-        """
-
-    @property
-    def halo(self) -> int | None:
-        """Context in degraded pixels, on each side, that one restored pixel depends on.
-
-        None: the whole image (statistics over it, as of an instance norm).
-        """
-
-    @property
-    def size_multiple(self) -> int:
-        """Sides of a degraded image must be multiples of this."""
-
-    @property
-    def minimum_size(self) -> int:
-        """Smallest side of a degraded image."""
-
-    @property
-    def fixed_input_size(self) -> int | None:
-        """Side of the square images that alone the network takes; None: any legal size."""
-
-    @property
-    def minimum_batch_size(self) -> int:
-        """Smallest batch that the objective is defined on."""
-
-    @property
-    def target_size(self) -> int | None:
-        """Side of the targets that the objective is defined on; None: any."""
-
-    @property
-    def classes(self) -> int:
-        """Classes of pairs that the objective tells apart; 1: none, whatever the data has."""
-
-    @property
-    def discriminator_updates(self) -> int:
-        """Updates of the discriminators for one of the generator (n_critic): batches in a step."""
-
-    @property
-    def standing_still(self) -> tuple[str, ...]:
-        """Ends of the names of weights that the first phase leaves alone by design."""
-
-    def validate(self) -> None:
-        """Raise ValueError for a field outside its range."""
-
-    def build_generator(self) -> keras.Model:
-        """Build the network that is exported."""
-
-    def build(self) -> "RestorationModel":
-        """Build the trainable model: generator, discriminators, objective."""
 
 
 class RestorationModel(keras.Model):

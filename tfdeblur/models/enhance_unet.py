@@ -49,6 +49,7 @@ from tfdeblur.losses.perceptual import perceptual_distance
 from tfdeblur.losses.pixel import squared_error
 from tfdeblur.losses.torch_vgg import build_torch_vgg19
 from tfdeblur.models.base import Batch, Outputs, RestorationGAN, RestorationModel, Term
+from tfdeblur.models.config import ModelConfig, require_at_least, require_choices, require_weights
 
 Extractor = Callable[[tf.Tensor], Sequence[tf.Tensor]]
 LEAK = 0.2
@@ -66,7 +67,7 @@ CRITICS = {
 
 
 @dataclass
-class EnhanceUnetConfig:
+class EnhanceUnetConfig(ModelConfig):
     """Every switch of the paper's experiments. The defaults are the paper's own, or see the module.
 
     Attributes:
@@ -123,43 +124,8 @@ class EnhanceUnetConfig:
         return 150
 
     @property
-    def receptive_field(self) -> int | None:
-        """None: instance norms make it the whole image."""
-        return None
-
-    @property
     def halo(self) -> int | None:
         """None: instance norms make every pixel depend on the whole image."""
-        return None
-
-    @property
-    def size_multiple(self) -> int:
-        """Sides must be multiples of this: any side will do."""
-        return 1
-
-    @property
-    def minimum_size(self) -> int:
-        """Smallest side."""
-        return 1
-
-    @property
-    def fixed_input_size(self) -> int | None:
-        """Side of the only images that it takes: there is no such size."""
-        return None
-
-    @property
-    def classes(self) -> int:
-        """Classes that the objective tells apart: none."""
-        return 1
-
-    @property
-    def minimum_batch_size(self) -> int:
-        """Smallest batch."""
-        return 1
-
-    @property
-    def target_size(self) -> int | None:
-        """Side of the targets: any."""
         return None
 
     @property
@@ -179,18 +145,11 @@ class EnhanceUnetConfig:
 
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
-        if self.critic not in CRITICS:
-            raise ValueError(f"`critic` must be one of {tuple(CRITICS)}. Got: {self.critic!r}.")
+        require_choices(self, {"critic": CRITICS})
         counts = ("channels", "width", "levels", "rrrbs_per_level", "resblocks_per_level")
-        for field in (*counts, "discriminator_updates"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"`{field}` must be at least 1. Got: {getattr(self, field)}.")
+        require_at_least(self, 1, *counts, "discriminator_updates")
         weights = ("content_weight", "perceptual_weight", "adversarial_weight")
-        for field in (*weights, "gradient_penalty_weight"):
-            if not 0 <= getattr(self, field) < float("inf"):
-                raise ValueError(
-                    f"`{field}` must be at least 0 and finite. Got: {getattr(self, field)}."
-                )
+        require_weights(self, *weights, "gradient_penalty_weight")
         if not any(getattr(self, field) for field in weights):
             raise ValueError(f"One of {weights} must be above 0. Got: 0 for all.")
         if self.perceptual_weight and self.channels != 3:

@@ -28,7 +28,6 @@ Table 2's models; how they were wired and trained stood in the supplement as wel
 - `model4`: `model5` without the deblurring loss, and so without the layers of its image.
 """
 
-import math
 from dataclasses import dataclass
 
 import keras
@@ -39,6 +38,7 @@ from tfdeblur.layers.resampling import DepthToSpace
 from tfdeblur.layers.srresnet import build_srresnet
 from tfdeblur.losses.pixel import squared_error
 from tfdeblur.models.base import Batch, Outputs, RestorationModel, Term
+from tfdeblur.models.config import ModelConfig, require_at_least, require_choices, require_weights
 
 VARIANTS = ("full", "model1", "model2", "model3", "model4", "model5", "srresnet")
 SUPERVISED = ("full", "model1", "model3", "model5")  # With a deblurred LR image in the loss.
@@ -52,7 +52,7 @@ STEPS_PER_EPOCH = 107_584 // 16  # §4.1: training triplets; §3.3: batch size.
 
 
 @dataclass
-class GFNConfig:
+class GFNConfig(ModelConfig):
     """Every switch of the paper's experiments. The defaults are the paper's own.
 
     Attributes:
@@ -106,11 +106,6 @@ class GFNConfig:
         return 64
 
     @property
-    def receptive_field(self) -> int:
-        """Side of what a restored pixel depends on, at most; see `halo`."""
-        return 2 * self.halo + 1
-
-    @property
     def halo(self) -> int:
         """Context in LR pixels on each side that one restored pixel depends on, at most.
 
@@ -134,36 +129,6 @@ class GFNConfig:
         return 1 if self.variant in ("srresnet", "model2") else 4
 
     @property
-    def minimum_size(self) -> int:
-        """Smallest LR side."""
-        return 1
-
-    @property
-    def fixed_input_size(self) -> int | None:
-        """Side of the only images that it takes: there is no such size."""
-        return None
-
-    @property
-    def classes(self) -> int:
-        """Classes that the objective tells apart: none."""
-        return 1
-
-    @property
-    def minimum_batch_size(self) -> int:
-        """Smallest batch."""
-        return 1
-
-    @property
-    def target_size(self) -> int | None:
-        """Side of the targets: any."""
-        return None
-
-    @property
-    def discriminator_updates(self) -> int:
-        """There is no discriminator."""
-        return 1
-
-    @property
     def standing_still(self) -> tuple[str, ...]:
         """The gate's weights until it opens; its switch always."""
         if self.variant != "full":
@@ -178,20 +143,11 @@ class GFNConfig:
 
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
-        for field, choices in CHOICES.items():
-            if getattr(self, field) not in choices:
-                raise ValueError(
-                    f"`{field}` must be one of {choices}. Got: {getattr(self, field)!r}."
-                )
+        require_choices(self, CHOICES)
         blocks = ("deblurring_blocks", "sr_blocks", "reconstruction_blocks")
-        least = {"gate_start_step": 0, "alpha_end_step": 0}
-        for field, value in (least | dict.fromkeys(("channels", "width", *blocks), 1)).items():
-            if getattr(self, field) < value:
-                raise ValueError(
-                    f"`{field}` must be at least {value}. Got: {getattr(self, field)}."
-                )
-        if not (math.isfinite(self.alpha) and self.alpha >= 0):
-            raise ValueError(f"`alpha` must be at least 0 and finite. Got: {self.alpha}.")
+        require_at_least(self, 0, "gate_start_step", "alpha_end_step")
+        require_at_least(self, 1, "channels", "width", *blocks)
+        require_weights(self, "alpha")
 
     def build_generator(self) -> keras.Model:
         """Build the network that is exported. See `build_networks`."""

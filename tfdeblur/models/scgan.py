@@ -31,6 +31,7 @@ from tfdeblur.losses.adversarial import (
 from tfdeblur.losses.features import feature_matching, triplet
 from tfdeblur.losses.pixel import squared_error
 from tfdeblur.models.base import Batch, Outputs, RestorationGAN, RestorationModel, Term
+from tfdeblur.models.config import ModelConfig, require_at_least, require_choices, require_weights
 
 OBJECTIVES = ("pixel", "gan", "pixel+gan", "full")
 UPSAMPLING = ("uconv", "bicubic")
@@ -40,7 +41,7 @@ LEAK = 0.2
 
 
 @dataclass
-class SCGANConfig:
+class SCGANConfig(ModelConfig):
     """Every switch of the paper's experiments. The defaults are the paper's own.
 
     Attributes:
@@ -95,29 +96,9 @@ class SCGANConfig:
         return self.discriminator_size // self.scale
 
     @property
-    def receptive_field(self) -> int:
-        """Side of what a restored pixel depends on: 15 LR pixels."""
-        return 2 * self.halo + 1
-
-    @property
     def halo(self) -> int:
         """Context in LR pixels on each side that one restored pixel depends on."""
         return 7 if self.upsample == "uconv" else 8
-
-    @property
-    def size_multiple(self) -> int:
-        """LR sides must be multiples of this: any side will do."""
-        return 1
-
-    @property
-    def minimum_size(self) -> int:
-        """Smallest LR side."""
-        return 1
-
-    @property
-    def fixed_input_size(self) -> int | None:
-        """Side of the only images that it takes: there is no such size."""
-        return None
 
     @property
     def minimum_batch_size(self) -> int:
@@ -128,16 +109,6 @@ class SCGANConfig:
     def target_size(self) -> int | None:
         """Side of the targets: the discriminator takes one size; without it any will do."""
         return self.discriminator_size if self.discriminator_names else None
-
-    @property
-    def discriminator_updates(self) -> int:
-        """Updates of the discriminator for one of the generator: they alternate (§4)."""
-        return 1
-
-    @property
-    def standing_still(self) -> tuple[str, ...]:
-        """Weights that training leaves alone: none."""
-        return ()
 
     @property
     def generator_weights(self) -> dict[str, float]:
@@ -166,24 +137,16 @@ class SCGANConfig:
 
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
-        if self.upsample not in UPSAMPLING:
-            raise ValueError(f"`upsample` must be one of {UPSAMPLING}. Got: {self.upsample!r}.")
-        if self.objective not in OBJECTIVES:
-            raise ValueError(f"`objective` must be one of {OBJECTIVES}. Got: {self.objective!r}.")
+        require_choices(self, {"upsample": UPSAMPLING, "objective": OBJECTIVES})
         if self.reduction not in ("mean", "sum"):
             raise ValueError(f"`reduction` must be 'mean' or 'sum'. Got: {self.reduction!r}.")
         for field in ("feature_layer_generator", "feature_layer_discriminator"):
             layer = getattr(self, field)
             if not 1 <= layer <= DISCRIMINATOR_LAYERS:
                 raise ValueError(f"`{field}` must be 1 to {DISCRIMINATOR_LAYERS}. Got: {layer}.")
-        for field in ("channels", "width", "classes"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"`{field}` must be at least 1. Got: {getattr(self, field)}.")
-        for field in ("feature_weight", "adversarial_weight", "triplet_weight", "triplet_margin"):
-            if not 0 <= getattr(self, field) < float("inf"):
-                raise ValueError(
-                    f"`{field}` must be at least 0 and finite. Got: {getattr(self, field)}."
-                )
+        require_at_least(self, 1, "channels", "width", "classes")
+        weights = ("feature_weight", "adversarial_weight", "triplet_weight")
+        require_weights(self, *weights, "triplet_margin")
         if self.discriminator_size < 16 or self.discriminator_size % 16:
             raise ValueError(
                 f"`discriminator_size` must be a multiple of 16. Got: {self.discriminator_size}."

@@ -40,6 +40,7 @@ from tfdeblur.losses.perceptual import perceptual_distance
 from tfdeblur.losses.pixel import reduce_sample
 from tfdeblur.losses.torch_vgg import build_torch_vgg19
 from tfdeblur.models.base import Batch, Outputs, RestorationGAN, RestorationModel, Term
+from tfdeblur.models.config import ModelConfig, require_at_least, require_choices, require_weights
 
 CHOICES = {
     "channels": (3,),
@@ -60,7 +61,7 @@ VGG_TAPS = {
 
 
 @dataclass
-class TwoBranchConfig:
+class TwoBranchConfig(ModelConfig):
     """Every switch of the paper's experiments. The defaults are the paper's own; see the module.
 
     Attributes:
@@ -122,11 +123,6 @@ class TwoBranchConfig:
         return self.input_size
 
     @property
-    def receptive_field(self) -> int | None:
-        """None: the innermost level sees the whole image."""
-        return None
-
-    @property
     def halo(self) -> int | None:
         """None: the innermost level sees the whole image."""
         return None
@@ -147,11 +143,6 @@ class TwoBranchConfig:
         return self.input_size
 
     @property
-    def classes(self) -> int:
-        """Classes that the objective tells apart: none."""
-        return 1
-
-    @property
     def minimum_batch_size(self) -> int:
         """Smallest batch: the innermost batch norm sees one value of each sample."""
         return 2 if self.norm == "bn" else 1
@@ -160,11 +151,6 @@ class TwoBranchConfig:
     def target_size(self) -> int | None:
         """Side of the targets."""
         return SCALE * self.input_size
-
-    @property
-    def discriminator_updates(self) -> int:
-        """One for each of the network."""
-        return 1
 
     @property
     def discriminator_names(self) -> tuple[str, ...]:
@@ -190,22 +176,11 @@ class TwoBranchConfig:
 
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
-        for field, choices in CHOICES.items():
-            if getattr(self, field) not in choices:
-                raise ValueError(
-                    f"`{field}` must be one of {choices}. Got: {getattr(self, field)!r}."
-                )
-        for field, least in (("width", 1), ("local_start_step", 0)):
-            if getattr(self, field) < least:
-                raise ValueError(
-                    f"`{field}` must be at least {least}. Got: {getattr(self, field)}."
-                )
+        require_choices(self, CHOICES)
+        require_at_least(self, 1, "width")
+        require_at_least(self, 0, "local_start_step")
         weights = ("pixel_weight", "adversarial_weight", "perceptual_weight")
-        for field in (*weights, "noise_std"):
-            if not 0 <= getattr(self, field) < math.inf:
-                raise ValueError(
-                    f"`{field}` must be at least 0 and finite. Got: {getattr(self, field)}."
-                )
+        require_weights(self, *weights, "noise_std")
         if not math.isfinite(self.noise_mean):
             raise ValueError(f"`noise_mean` must be finite. Got: {self.noise_mean}.")
         if not (self.pixel_weight or self.perceptual_weight or self.discriminator_names):

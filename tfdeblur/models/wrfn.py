@@ -28,6 +28,7 @@ from tfdeblur.layers.padding import CropToImages, PadToMultiple
 from tfdeblur.layers.resampling import DepthToSpace, resampling_convolution
 from tfdeblur.losses.pixel import reduce_sample, squared_error
 from tfdeblur.models.base import Batch, Outputs, RestorationModel, Term
+from tfdeblur.models.config import ModelConfig, require_at_least, require_choices
 
 CHOICES = {
     "norm": ("in", "bn", "none"),
@@ -39,7 +40,7 @@ BLEND_WIDTH = 32  # §5.
 
 
 @dataclass
-class WRFNConfig:
+class WRFNConfig(ModelConfig):
     """Every switch of the paper's experiments. The defaults are the paper's own; see the module.
 
     Attributes:
@@ -113,36 +114,6 @@ class WRFNConfig:
         return 1 if self.halo is None else self.stride
 
     @property
-    def minimum_size(self) -> int:
-        """Smallest side."""
-        return 1
-
-    @property
-    def fixed_input_size(self) -> int | None:
-        """Side of the only images that it takes: there is no such size."""
-        return None
-
-    @property
-    def classes(self) -> int:
-        """Classes that the objective tells apart: none."""
-        return 1
-
-    @property
-    def minimum_batch_size(self) -> int:
-        """Smallest batch."""
-        return 1
-
-    @property
-    def target_size(self) -> int | None:
-        """Side of the targets: any."""
-        return None
-
-    @property
-    def discriminator_updates(self) -> int:
-        """There is no discriminator."""
-        return 1
-
-    @property
     def standing_still(self) -> tuple[str, ...]:
         """Biases in front of a norm, which removes them."""
         if self.norm == "none":
@@ -153,14 +124,8 @@ class WRFNConfig:
 
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
-        for field, choices in CHOICES.items():
-            if getattr(self, field) not in choices:
-                raise ValueError(
-                    f"`{field}` must be one of {choices}. Got: {getattr(self, field)!r}."
-                )
-        for field in ("channels", "stride", "width", "blocks"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"`{field}` must be at least 1. Got: {getattr(self, field)}.")
+        require_choices(self, CHOICES)
+        require_at_least(self, 1, "channels", "stride", "width", "blocks")
 
     def build_generator(self) -> keras.Model:
         """Build the network of Fig. 3. See `build_generator`."""

@@ -15,12 +15,12 @@ import tensorflow as tf
 
 from tfdeblur.models.base import (
     Batch,
-    ModelConfig,
     RestorationGAN,
     RestorationModel,
     objective,
     term_means,
 )
+from tfdeblur.models.config import ModelConfig
 
 COUNT = 4  # Pairs in a batch: two a class for MCGAN; batch norms of one pixel need three.
 VANISHING = 1e-3  # Relative to the largest gradient in a layer; what is below is rounding.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from tfdeblur.models.base import ModelConfig
+from tfdeblur.models.config import ModelConfig
 from tfdeblur.studies.operations import network_macs
 from tfdeblur.training.experiment import ExperimentConfig
 

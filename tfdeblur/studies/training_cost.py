@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import tensorflow as tf
 
 from tfdeblur.losses.perceptual import build_vgg19_layers
-from tfdeblur.models.base import ModelConfig, RestorationModel
+from tfdeblur.models.base import RestorationModel
+from tfdeblur.models.config import ModelConfig
 from tfdeblur.studies.operations import count_macs
 from tfdeblur.training.experiment import ExperimentConfig
 from tfdeblur.training.train import compile_model

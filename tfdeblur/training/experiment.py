@@ -14,7 +14,8 @@ import keras
 
 from tfdeblur.data.pipeline import DataConfig
 from tfdeblur.images import files
-from tfdeblur.models.base import ModelConfig, RestorationModel
+from tfdeblur.models.base import RestorationModel
+from tfdeblur.models.config import ModelConfig
 from tfdeblur.training.checkpoints import restore_networks
 from tfdeblur.training.optimizer import OptimizerConfig
 from tfdeblur.training.runtime import RuntimeConfig

@@ -14,7 +14,7 @@ from tfdeblur.export.model_card import ModelFacts, score_facts, training_facts, 
 from tfdeblur.export.publish import export_model
 from tfdeblur.export.saved_model import rebuild_in_float32
 from tfdeblur.export.training_files import DISCRIMINATORS, NETWORK, pack_weights
-from tfdeblur.models.base import ModelConfig
+from tfdeblur.models.config import ModelConfig
 from tfdeblur.training.experiment import CONFIG_FILE, DataConfig, Trained, load_trained
 from tfdeblur.training.train import ENVIRONMENT_FILE
 
