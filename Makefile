@@ -1,5 +1,5 @@
 # make quickstart   see a blurred page become readable; trains and scores for a few minutes
-# make test         run the tests (not those marked slow)
+# make test         run the tests (not those marked slow), JOBS=2 files at a time
 # make lint         ruff and mypy
 #
 # Each makes .venv and installs what is missing first. Needs git, make and Python 3.10 or 3.11;
@@ -8,6 +8,7 @@
 VENV := .venv
 STAMP := $(VENV)/.installed
 EXTRAS := train,beam,faces,dev
+JOBS := 2
 PYTHON := python3.11 python3.10 python3 python
 
 .DEFAULT_GOAL := help
@@ -20,7 +21,7 @@ quickstart: $(STAMP)
 	$(VENV)/bin/python -m tfdeblur_tools.quickstart
 
 test: $(STAMP)
-	$(VENV)/bin/pytest -m "not slow and not browser" $(TESTS)
+	$(VENV)/bin/pytest -n $(JOBS) --dist loadfile -m "not slow and not browser" $(TESTS)
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .
