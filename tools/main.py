@@ -54,6 +54,7 @@ VERBS = {
     "evaluate": Verb("evaluate", "Score a model beside the trivial baseline."),
     "export": Verb("export", "Write a trained model as SavedModel and TFLite.", _TRAIN),
     "benchmark data": Verb("benchmark", "Time how training pairs are made or read.", _TRAIN),
+    "benchmark train": Verb("benchmark_train", "Time a training's step on this machine.", _TRAIN),
 }
 
 
@@ -215,6 +216,8 @@ def _start_logging() -> None:
     """Log as absl programs do: to standard error, from INFO on unless --verbosity says else."""
     if flags.FLAGS["verbosity"].using_default_value:
         flags.FLAGS.verbosity = 0
+    if flags.FLAGS.verbosity <= 0:  # TensorFlow tells of each of its collectives.
+        python_logging.getLogger("tensorflow").setLevel(python_logging.WARNING)
     if not any(isinstance(each, logging.ABSLHandler) for each in python_logging.root.handlers):
         logging.use_absl_handler()
     logging.get_absl_handler().addFilter(_leave_out_chatter)

@@ -10,9 +10,14 @@
 --config.runtime.precision=float32, --config.train.init_from=scgan_text (fine-tune a shipped model).
 
 The run's folder gets config.json, environment.json, checkpoints/ (latest and best) and logs/ for
-TensorBoard. Run the same command again to go on from the latest checkpoint, also after a crash.
-SIGTERM ends a run between two steps: it saves and leaves with exit code 143. The last line is a
-hash over all weights and optimizer slots: two runs that are equal to the bit print the same.
+TensorBoard, with scalars.csv. Run the same command again to go on from the latest checkpoint, also
+after a crash. SIGTERM ends a run between two steps: it saves and leaves with exit code 143. A term
+or gradient that is not finite leaves flight_records/. The last line is a hash over all weights and
+optimizer slots: two runs that are equal to the bit print the same.
+
+--local_workers=2 trains in two processes of this machine, as on several hosts. On hosts of your own
+set TF_CONFIG for each. --dry_run prints the whole configuration, sizes, memory and the time of a
+step, and trains nothing. docs/training.md says more.
 """
 
 import sys
@@ -29,7 +34,14 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     """Define this program's flags."""
     define_config_flag(flag_values)
     flags.DEFINE_string("workdir", None, "the run's folder", flag_values=flag_values)
-    flags.mark_flag_as_required("workdir", flag_values=flag_values)
+    flags.DEFINE_integer(
+        "local_workers",
+        1,
+        "processes on this machine that train together",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool("dry_run", False, "say what would be trained", flag_values=flag_values)
 
 
 def define_config_flag(flag_values: flags.FlagValues) -> None:
@@ -67,7 +79,28 @@ def resolve_config(argument: str) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Train."""
+    """Train, start the workers that train, or say what would be trained."""
+    del argv
+    values = flags.FLAGS
+    if values.dry_run:
+        from tfdeblur.studies.dry_run import dry_run
+
+        dry_run(values.config)
+        return 0
+    if not values.workdir:
+        print("tfdeblur train: --workdir must name the run's folder. Got: none.", file=sys.stderr)
+        return 2
+    if values.local_workers > 1:
+        from tfdeblur.training.launch import launch
+
+        program = [sys.executable, "-m", "tfdeblur_tools.main", "train", *sys.argv[1:]]
+        own = ["--local_workers=1", "--config.runtime.strategy=multi_worker"]  # The last counts.
+        command = [*program, *own]
+        return launch(command, values.local_workers)
+    return _train()
+
+
+def _train() -> int:
     from tfdeblur.training.train import Interrupted, train
 
     try:

@@ -380,6 +380,45 @@ def test_every_replica_sees_every_class_in_every_sub_batch(sub_batches, replicas
         np.testing.assert_array_equal(batch[name], plain[name].numpy()[order])
 
 
+@pytest.mark.parametrize("source", ["recipe", "prepared"])
+def test_workers_make_their_parts_of_a_batch(source, request):
+    """Joined, they are the whole batch, with its ids; each makes only its own pairs."""
+    data = TINY if source == "recipe" else request.getfixturevalue("prepared")
+    common = {"split": "train", "batch_size": 8, "seed": 3, "start_step": 2, "steps": 2}
+    common |= {"sub_batches": 2, "replicas": 4, "ids": True}
+    whole = list(make_batches(data, **common).as_numpy_iterator())
+    parts = [
+        list(make_batches(data, worker=worker, workers=2, **common).as_numpy_iterator())
+        for worker in range(2)
+    ]
+    for number, batch in enumerate(whole):
+        assert len(set(batch["id"])) == 8
+        for name in ("degraded", "target", "id"):
+            joined = np.concatenate([part[number][name] for part in parts])
+            np.testing.assert_array_equal(joined, batch[name])
+
+
+def test_ids_name_the_pairs(prepared):
+    """Of prepared data its own; of a recipe the pair's number, as validation has it."""
+    (batch,) = make_batches(
+        prepared, split="train", batch_size=8, seed=0, steps=1, ids=True
+    ).as_numpy_iterator()
+    assert set(batch["id"]) < {f"{number:02d}".encode() for number in range(COUNT)}
+    (batch,) = make_batches(
+        TINY, split="train", batch_size=3, seed=0, steps=1, ids=True
+    ).as_numpy_iterator()
+    pairs = [int(id_.decode().removeprefix("train-")) for id_ in batch["id"]]
+    assert pairs == [page_interleaved(position, TINY.patches_per_page) for position in range(3)]
+
+
+def test_workers_that_do_not_fit_are_refused():
+    arguments = {"split": "train", "batch_size": 8, "seed": 0}
+    with pytest.raises(ValueError, match="must divide the 4 replicas"):
+        make_batches(TINY, replicas=4, workers=3, **arguments)
+    with pytest.raises(ValueError, match="`worker` be below it. Got: 2 workers, worker 2"):
+        make_batches(TINY, replicas=2, workers=2, worker=2, **arguments)
+
+
 def test_sub_batches_of_one_class_follow_each_other():
     """With one replica nothing moves; with two, each has the first or the second half of each."""
     arguments = {"split": "train", "seed": 3, "steps": 1, "batch_size": 8}

@@ -122,6 +122,8 @@ def test_one_step_by_hand():
         "first": -2.4,
         "discriminator_loss": -2.0,
         "first_critic": -2.0,
+        "gradient_norm": 10.24,
+        "first_gradient_norm": 2.0,
     }
 
 
@@ -239,7 +241,7 @@ def test_every_weight_of_the_network_is_trained():
     gain, other = (float(variable.numpy().squeeze()) for variable in model.network.weights)
     # d pixel / d gain = -10; both gains are 1, so the blur term is 0 and stands still at first.
     assert (gain, other) == (pytest.approx(1.1), 1.0)
-    assert set(logs) == {"loss", "pixel", "blur"}
+    assert set(logs) == {"loss", "pixel", "blur", "gradient_norm"}
     model.train_step(_batch([1.0, 3.0]))
     # other: 2 (gain * other - 1) gain mean(v^2) = 2 * 0.1 * 1.1 * 5.
     assert float(model.network.weights[1].numpy().squeeze()) == pytest.approx(1.0 - 0.011)
@@ -309,3 +311,26 @@ def test_norm_statistics_are_float32_under_mixed_precision(policy):
         assert restored.dtype == tf.float32
     finally:
         keras.mixed_precision.set_global_policy("float32")
+
+
+@pytest.mark.parametrize("micro_batches", [2, 4])
+def test_micro_batches_update_as_the_whole(micro_batches):
+    """Two updates of the critic with four pairs each, cut in two or four."""
+    values = [1.0, 3.0, 2.0, 2.0, 0.5, 1.5, 4.0, 1.0]
+    results = []
+    for count in (1, micro_batches):
+        model = _toy()
+        model.discriminator_updates, model.micro_batches = 2, count
+        logs = tf.function(model.train_step)(_batch(values))
+        results.append({**_weights(model), **{k: float(v) for k, v in logs.items()}})
+    assert results[1] == pytest.approx(results[0], rel=1e-6)
+    assert results[0]["generator"] != 1.0 and results[0]["first"] != 1.0
+
+
+def test_terms_of_every_sample():
+    """Of both sub-batches, in order: the generator's pixel (g v - 2 v)^2 = v^2, the critic's -v."""
+    model = _toy()
+    model.discriminator_updates = 2
+    terms = model.sample_terms(_batch([1.0, 2.0, 3.0, 4.0]))
+    np.testing.assert_allclose(terms["pixel"], [1.0, 4.0, 9.0, 16.0])
+    np.testing.assert_allclose(terms["first_critic"], [-1.0, -2.0, -3.0, -4.0])

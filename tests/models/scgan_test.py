@@ -261,6 +261,8 @@ def test_step_moves_every_weight_of_its_own_network():
         "discriminator_loss",
         "cross_entropy",
         "triplet",
+        "gradient_norm",
+        "discriminator_gradient_norm",
     }
 
 

@@ -96,7 +96,7 @@ def test_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
     )
     latest = tmp_path / "checkpoints" / "latest"
     try:
-        while not (latest / "checkpoint").exists():
+        while not any(latest.glob("step-[1-9]*.index")):
             assert run.poll() is None, "training ended before its first checkpoint"
             time.sleep(0.2)
     finally:
@@ -279,14 +279,20 @@ def test_checkpoint_that_cannot_be_written_names_the_last_good_one(tmp_path, mon
 
 
 def test_checkpoint_that_reads_back_damaged_is_an_error(tmp_path, monkeypatch):
-    save = tf.train.CheckpointManager.save
+    """No older one is removed for it."""
+    write = tf.train.Checkpoint.write
 
-    def damage(self, *arguments, **named):
-        path = save(self, *arguments, **named)
-        data = next(tmp_path.glob("checkpoints/latest/step-2.data*"))
-        data.write_bytes(data.read_bytes()[:-100] + bytes(100))
-        return path
+    def damage(self, path, *arguments, **named):
+        written = write(self, path, *arguments, **named)
+        if path.endswith("step-6"):
+            data = next(tmp_path.glob("checkpoints/latest/step-6.data*"))
+            data.write_bytes(data.read_bytes()[:-100] + bytes(100))
+        return written
 
-    monkeypatch.setattr(tf.train.CheckpointManager, "save", damage)
-    with pytest.raises(CheckpointError, match="checkpoint of step 2 must be written and read back"):
-        train(_config(steps=2), tmp_path)
+    monkeypatch.setattr(tf.train.Checkpoint, "write", damage)
+    with pytest.raises(CheckpointError, match=r"step 6 must be written and read back.*step-4\."):
+        train(_config(steps=6), tmp_path)
+    steps = {path.stem for path in tmp_path.glob("checkpoints/latest/*.index")}
+    assert steps == {"step-2", "step-4", "step-6"}
+    monkeypatch.undo()
+    assert train(_config(steps=5), tmp_path)["step"] == 5

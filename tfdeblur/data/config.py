@@ -34,6 +34,8 @@ class DataConfig:
         or images that are all square.
       shuffle_buffer: how many encoded pairs are shuffled at once, besides the files' order. About
         four times as many are in memory.
+      threads: that make or decode pairs; 0: as many as there are cores. Their number changes no
+        pair.
     """
 
     source: str = "recipe"
@@ -52,6 +54,7 @@ class DataConfig:
     augment_flip: bool = False
     augment_rotate: bool = False
     shuffle_buffer: int = 2048
+    threads: int = 0
 
     def validate(self) -> None:
         """Raise ValueError for the first field that is out of its range."""
@@ -85,6 +88,8 @@ class DataConfig:
             raise ValueError(
                 f"`data.shuffle_buffer` must be at least 1. Got: {self.shuffle_buffer}."
             )
+        if self.threads < 0:
+            raise ValueError(f"`data.threads` must be at least 0. Got: {self.threads}.")
         if self.recipe not in RECIPES:
             raise ValueError(f"`data.recipe` must be one of {RECIPES}. Got: {self.recipe!r}.")
         for part in self.classes():

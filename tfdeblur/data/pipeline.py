@@ -16,6 +16,7 @@ from tfdeblur.data.config import DataConfig
 from tfdeblur.data.pairs import ImagePair, read_prepared
 from tfdeblur.data.python_calls import python_images
 from tfdeblur.data.reading import prepared_pairs
+from tfdeblur.data.stream import Stream
 from tfdeblur.degradations.page_sources import SPLITS
 from tfdeblur.degradations.recipes import PAGES_ALIVE, GeneratedRecipe, TextRecipe
 from tfdeblur.images.tensors import to_float
@@ -35,6 +36,9 @@ def make_batches(
     steps: int | None = None,
     sub_batches: int = 1,
     replicas: int = 1,
+    worker: int = 0,
+    workers: int = 1,
+    ids: bool = False,
 ) -> tf.data.Dataset:
     """Make the batches from number `start_step` on.
 
@@ -52,6 +56,10 @@ def make_batches(
       sub_batches: batches of equal length that a step cuts a batch into, one for each update of the
         discriminators.
       replicas: among how many each of them is divided.
+      worker: which process's part of each batch to make, one of `workers`: the shares of its
+        replicas. The pairs of the others are neither decoded nor drawn.
+      workers: how many processes share the replicas evenly.
+      ids: whether batches have `id`, the pairs' names, besides: string `[B]`.
 
     Returns:
       `Batch`es, laid out so that cutting them in consecutive parts of equal length gives each
@@ -70,6 +78,8 @@ def make_batches(
         ("steps", 0 if steps is None else steps, 0),
         ("sub_batches", sub_batches, 1),
         ("replicas", replicas, 1),
+        ("worker", worker, 0),
+        ("workers", workers, 1),
     ):
         if value < least:
             raise ValueError(f"`{name}` must be at least {least}. Got: {value}.")
@@ -82,15 +92,23 @@ def make_batches(
             f"{len(classes)}) times sub-batches ({sub_batches}) times replicas ({replicas}). "
             f"Got: {batch_size}."
         )
+    if replicas % workers or worker >= workers:
+        raise ValueError(
+            f"`workers` must divide the {replicas} replicas, and `worker` be below it. "
+            f"Got: {workers} workers, worker {worker}."
+        )
     share = batch_size // len(classes)
-    parts = [
-        make(part, split, share, seed, start_step).batch(share, drop_remainder=True)
-        for part in classes
-    ]
-    order = _order(batch_size, len(classes), sub_batches, replicas)
+    mine = np.arange(share).reshape(sub_batches, workers, -1)[:, worker].ravel()
+    stream = Stream(split, share, seed, start_step, mine, ids)
+    parts = [make(part, stream).batch(len(mine), drop_remainder=True) for part in classes]
+    order = batch_order(batch_size // workers, len(classes), sub_batches, replicas // workers)
     batches = tf.data.Dataset.zip(tuple(parts)).map(functools.partial(_joined, order))
     if steps is not None:
         batches = batches.take(steps)
+    if data.threads:
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = data.threads
+        batches = batches.with_options(options)
     return batches.map(_to_batch).prefetch(2)
 
 
@@ -125,7 +143,7 @@ def make_validation(data: DataConfig, split: str, count: int, seed: int) -> list
     recipe = data.build_recipe(split)
     made = ((index, recipe.pair(seed, index, split)) for index in _one_per_page(recipe, count))
     return [
-        ImagePair(f"{split}-{index:07d}", pair.degraded, pair.target).as_rgb()
+        ImagePair(_recipe_id(split, index), pair.degraded, pair.target).as_rgb()
         for index, pair in made
     ]
 
@@ -143,7 +161,7 @@ def _one_per_page(recipe: TextRecipe | GeneratedRecipe, count: int) -> range:
     return range(0, count * recipe.patches_per_page, recipe.patches_per_page)
 
 
-def _order(batch_size: int, classes: int, sub_batches: int, replicas: int) -> np.ndarray:
+def batch_order(batch_size: int, classes: int, sub_batches: int, replicas: int) -> np.ndarray:
     """Return which pair, counted class by class, stands at each place of a batch.
 
     Places are counted by replica, then by sub-batch, class and pair.
@@ -164,30 +182,44 @@ def _joined(order: np.ndarray, *parts: dict[str, tf.Tensor]) -> Batch:
 
 def _to_batch(images: Batch) -> Batch:
     batch = {
-        name: value if name == "class_index" else to_float(value) for name, value in images.items()
+        name: value if name in ("class_index", "id") else to_float(value)
+        for name, value in images.items()
     }
     return cast(Batch, batch)
 
 
-def _recipe_pairs(
-    data: DataConfig, split: str, batch_size: int, seed: int, start_step: int
-) -> tf.data.Dataset:
-    if split not in SPLITS:
-        raise ValueError(f"`split` must be one of {SPLITS}. Got: {split!r}.")
-    recipe = data.build_recipe(split)
+def _recipe_pairs(data: DataConfig, stream: Stream) -> tf.data.Dataset:
+    if stream.split not in SPLITS:
+        raise ValueError(f"`split` must be one of {SPLITS}. Got: {stream.split!r}.")
+    recipe = data.build_recipe(stream.split)
     shapes = recipe.shapes
 
+    def number(position: np.ndarray) -> int:
+        return page_interleaved(int(position), recipe.patches_per_page)
+
     def make(position: np.ndarray) -> list[np.ndarray]:
-        pair = recipe.pair(seed, page_interleaved(int(position), recipe.patches_per_page), split)
+        pair = recipe.pair(stream.seed, number(position), stream.split)
         images = {"degraded": pair.degraded, "target": pair.target, **pair.extras}
         return [images[name] for name in shapes]
 
-    def call(position: tf.Tensor) -> Batch:
+    def call(position: tf.Tensor) -> dict[str, tf.Tensor]:
         images = python_images(make, [position], list(shapes.values()))
-        return cast(Batch, dict(zip(shapes, images, strict=True)))
+        pair = dict(zip(shapes, images, strict=True))
+        if stream.ids:
+            pair["id"] = tf.numpy_function(
+                lambda at: _recipe_id(stream.split, number(at)).encode(), [position], tf.string
+            )
+            pair["id"].set_shape(())
+        return pair
 
-    positions = tf.data.Dataset.range(start_step * batch_size, _ENDLESS)
-    return positions.map(call, num_parallel_calls=_PYTHON_CALLS, deterministic=True)
+    positions = tf.data.Dataset.range(stream.start_step * stream.batch_size, _ENDLESS)
+    return positions.filter(stream.wanted).map(
+        call, num_parallel_calls=_PYTHON_CALLS, deterministic=True
+    )
+
+
+def _recipe_id(split: str, number: int) -> str:
+    return f"{split}-{number:07d}"
 
 
 def page_interleaved(position: int, patches_per_page: int) -> int:

@@ -1,5 +1,6 @@
 """Training pairs from prepared data: read, decode, cut, blur if need be, flip and turn."""
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,31 +12,29 @@ from tfdeblur.data.config import DataConfig
 from tfdeblur.data.pairs import PreparedPairs, read_prepared
 from tfdeblur.data.python_calls import python_images
 from tfdeblur.data.records import ShuffledRecords
+from tfdeblur.data.stream import Stream
 
 _ENDLESS = np.iinfo(np.int64).max
 _ORDER, _CROP, _TURN = range(3)  # What a draw is for.
 
 
-def prepared_pairs(
-    data: DataConfig, split: str, batch_size: int, seed: int, start_step: int
-) -> tf.data.Dataset:
-    """Read the endless stream of pairs from batch number `start_step` on.
+def prepared_pairs(data: DataConfig, stream: Stream) -> tf.data.Dataset:
+    """Read an endless stream of pairs from its first batch on.
 
     Each epoch has another order and holds as many whole batches as there are.
 
     Args:
       data: of which the fields for prepared data are used.
-      split: a TFDS split, slices included.
-      batch_size: pairs in a batch.
-      seed: of every draw.
-      start_step: number of the first batch.
+      stream: what is wanted.
 
     Returns:
-      Pairs as dicts of uint8 `[H, W, C]`: `degraded`, `target` and the data's extras.
+      Pairs as dicts of uint8 `[H, W, C]`: `degraded`, `target` and the data's extras; and `id` if
+      it is wanted.
 
     Raises:
       ValueError: the data is not there, does not fit `data`, or has fewer pairs than a batch.
     """
+    split, batch_size, seed = stream.split, stream.batch_size, stream.seed
     pairs = read_prepared(data.name, data.data_dir or None, split)
     decoder = PairDecoder(pairs, data, seed)
     records = ShuffledRecords(pairs.info.splits[split].file_instructions, data.shuffle_buffer)
@@ -45,16 +44,19 @@ def prepared_pairs(
             f"`{data.name}` must have at least one batch of {batch_size} pairs in {split!r}. "
             f"Got: {records.count} pairs."
         )
-    first_epoch, passed = divmod(start_step, steps_per_epoch)
+    first_epoch, passed = divmod(stream.start_step, steps_per_epoch)
 
     def chunks(epoch: tf.Tensor) -> tf.data.Dataset:
         first = tf.where(epoch == first_epoch, tf.constant(passed * batch_size, tf.int64), 0)
         end = tf.constant(steps_per_epoch * batch_size, tf.int64)
         return records.chunks(fold_seed((seed, _ORDER), epoch), first, end)
 
-    stream = tf.data.Dataset.range(first_epoch, _ENDLESS).flat_map(chunks)
-    stream = stream.prefetch(1).unbatch().enumerate(start_step * batch_size)
-    return stream.map(decoder.decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    encoded = tf.data.Dataset.range(first_epoch, _ENDLESS).flat_map(chunks)
+    encoded = encoded.prefetch(1).unbatch().enumerate(stream.start_step * batch_size)
+    decode = functools.partial(decoder.decode, with_id=stream.ids)
+    return encoded.filter(stream.wanted).map(
+        decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
 
 
 class PairDecoder:
@@ -87,7 +89,9 @@ class PairDecoder:
         self._varying = any(None in shape for shape in self._shapes.values())
         self._check_shapes()
 
-    def decode(self, position: tf.Tensor, record: tf.Tensor) -> dict[str, tf.Tensor]:
+    def decode(
+        self, position: tf.Tensor, record: tf.Tensor, with_id: bool = False
+    ) -> dict[str, tf.Tensor]:
         """Decode record number `position` of the stream; see `prepared_pairs`."""
         example = self._features.deserialize_example(record)
         images = {key: example[name] for key, name in self._sources.items()}
@@ -104,7 +108,7 @@ class PairDecoder:
         if flip or rotate:
             turn_seed = fold_seed((self._seed, _TURN), position)
             images = turn_pair(images, turn_seed, flip=flip, rotate=rotate)
-        return images
+        return {**images, "id": example["id"]} if with_id else images
 
     def _blurred(
         self, blur: BlurOnReading, sharp: tf.Tensor, position: tf.Tensor, seed: tf.Tensor

@@ -1,13 +1,16 @@
 """Random draws inside a network that is trained, as pure functions of the step.
 
 A draw depends on the layer's seed, the number of the step and the sample's index in the global
-batch: not on what was drawn before, on an interruption, or on how many replicas share the batch.
+batch: not on what was drawn before, on an interruption, or on how many replicas or micro-batches
+share the batch.
 """
 
 from collections.abc import Callable
 
 import keras
 import tensorflow as tf
+
+from tfdeblur.layers.micro_batches import current_part
 
 
 def draw(
@@ -22,15 +25,18 @@ def draw(
       step: integer scalar, the number of finished steps.
 
     Returns:
-      float32 `shape`: replica r's part of what one replica would draw for the global batch.
+      float32 `shape`: this replica's and micro-batch's part of what one replica would draw for the
+      global batch at once.
     """
     context = tf.distribute.get_replica_context()  # None where Keras connects layers.
     replica = 0 if context is None else tf.cast(context.replica_id_in_sync_group, tf.int32)
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    part = current_part()
     count = shape[0]
-    whole = tf.concat([[replicas * count], shape[1:]], axis=0)
+    whole = tf.concat([[part.parts * replicas * count], shape[1:]], axis=0)
     key = tf.stack([tf.constant(seed, tf.int64), tf.cast(step, tf.int64)])
-    return distribution(whole, key)[replica * count : (replica + 1) * count]
+    first = (part.place * replicas + replica) * count
+    return distribution(whole, key)[first : first + count]
 
 
 class StepDropout(keras.layers.Layer):

@@ -3,6 +3,8 @@
 A paper's file subclasses `RestorationModel` or `RestorationGAN` and states its objective in hooks
 that return `Term`s: per-sample values with their weights. The step reduces them in one place, by
 the mean over the global batch in float32, so that the number of replicas changes no gradient.
+A batch may be computed in micro-batches, one after another, whose gradients are averaged: it costs
+time instead of memory, a second forward pass where there are discriminators.
 
 What a phase of training switches is Python, not graph: the trainer enters a phase between two steps
 and traces the train step anew. An optimizer that is given zeros would go on moving, and one inside
@@ -10,11 +12,13 @@ a `tf.cond` fails with more than one replica.
 """
 
 import bisect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypedDict, cast
 
 import keras
 import tensorflow as tf
+
+from tfdeblur.layers.micro_batches import mean_over_micro_batches
 
 
 class _Pair(TypedDict):
@@ -34,8 +38,8 @@ class Batch(_Pair, total=False):
       hr_blurry: optional; blurred as `degraded`, in the size of `target`.
       face_mask: optional; `[B, scale * h, scale * w, 1]`, 1 where there is a face, else 0.
       class_index: optional; int32 `[B]`, which of the model's classes a pair belongs to. Classes
-        stand in blocks of equal length, class 0 first, in whatever one update of one replica sees:
-        in its share of every sub-batch. `data.pipeline.make_batches` lays batches out like that.
+        stand in blocks of equal length, class 0 first, in whatever one replica sees at once: in its
+        share of every sub-batch. `data.pipeline.make_batches` lays batches out like that.
     """
 
     lr_sharp: tf.Tensor
@@ -45,6 +49,8 @@ class Batch(_Pair, total=False):
 
 
 Outputs = dict[str, tf.Tensor]  # What a network returns, by name; always holds `restored`.
+# In the order of the variables, None for those that no term depends on; and logs by name.
+Gradients = tuple[list[tf.Tensor | None], dict[str, tf.Tensor]]
 
 
 class Term(NamedTuple):
@@ -65,7 +71,11 @@ class RestorationModel(keras.Model):
       network: what is trained: the generator, or a model that shares its layers and has more
         outputs or weights besides.
       discriminators: by name; empty in a model without an adversarial term.
+      micro_batches: into how many parts of equal length the batch of an update is cut. What looks
+        at several samples at once (batch norms, negatives of a triplet) sees those of one part.
     """
+
+    micro_batches: int = 1
 
     def __init__(
         self,
@@ -170,21 +180,47 @@ class RestorationModel(keras.Model):
 
         Returns:
           The mean of each term, unweighted, the network's weighted sum as `loss` and the
-          discriminators' as `discriminator_loss`: float32 scalars of this batch.
+          discriminators' as `discriminator_loss`, and the global norm of each network's gradients,
+          before any clipping: `gradient_norm`, `discriminator_gradient_norm`. Float32 scalars of
+          this batch; each replica's are its share of them.
         """
+        if self.micro_batches == 1:
+            logs: dict[str, tf.Tensor] = {}
+
+            def judge(outputs: Outputs) -> None:
+                logs.update(self.train_discriminators(batch, outputs))
+
+            gradients, own = self._gradients(batch, judge)
+        else:
+            logs = self.train_discriminators(batch)
+            gradients, own = mean_over_micro_batches(self._gradients, batch, self.micro_batches)
+        norm = _apply(self.generator_optimizer, gradients, self.network.trainable_variables)
+        return {**own, "gradient_norm": norm, **logs}
+
+    def _gradients(
+        self, batch: Batch, before_terms: Callable[[Outputs], None] = lambda outputs: None
+    ) -> Gradients:
+        """Return the network's gradients, times the loss scale, and its logs."""
         with tf.GradientTape() as tape:
             outputs = self.forward(batch)
             with tape.stop_recording():
-                logs = self.train_discriminators(batch, outputs)
+                before_terms(outputs)
             terms = self.generator_terms(batch, outputs)
             loss = objective(terms)
             scaled = _scale_loss(self.generator_optimizer, loss)
-        _apply(self.generator_optimizer, tape, scaled, self.network.trainable_variables)
-        return {"loss": loss, **term_means(terms), **logs}
+        gradients = tape.gradient(scaled, self.network.trainable_variables)
+        return gradients, {"loss": loss, **term_means(terms)}
 
-    def train_discriminators(self, batch: Batch, outputs: Outputs) -> dict[str, tf.Tensor]:
+    def train_discriminators(
+        self, batch: Batch, outputs: Outputs | None = None
+    ) -> dict[str, tf.Tensor]:
         """Hook of the train step for models with discriminators; this one has none to train."""
         return {}
+
+    def sample_terms(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """Return every term of every sample, `[B]` by the names of the logs: to find a bad one."""
+        terms = self.generator_terms(batch, self.forward(batch))
+        return {name: term.values for name, term in terms.items()}
 
 
 class RestorationGAN(RestorationModel):
@@ -212,32 +248,82 @@ class RestorationGAN(RestorationModel):
           As `RestorationModel.train_step`, of the last batch.
         """
         *earlier, last = _batches_of(batch, self.discriminator_updates)
-        forward = tf.function(self.forward, autograph=False)  # Traced once for all of them.
+        gradients_of = self._discriminator_gradients
+        if self.micro_batches == 1:
+            gradients_of = tf.function(gradients_of, autograph=False)  # Traced once for all.
         for part in earlier:
-            self.train_discriminators(part, forward(part))
+            found = mean_over_micro_batches(gradients_of, part, self.micro_batches)
+            self._update_discriminators(*found)
         return super().train_step(last)
 
-    def train_discriminators(self, batch: Batch, outputs: Outputs) -> dict[str, tf.Tensor]:
+    def train_discriminators(
+        self, batch: Batch, outputs: Outputs | None = None
+    ) -> dict[str, tf.Tensor]:
         """Update every active discriminator; the network is not touched.
 
+        Args:
+          batch: of the update.
+          outputs: of `forward` on it, if they are known already.
+
         Returns:
-          `discriminator_loss`, the sum over the discriminators, and each term by its name; with
-          several discriminators by `<discriminator>_<term>`.
+          `discriminator_loss`, the sum over the discriminators, each term and the
+          `discriminator_gradient_norm`; with several discriminators the latter by
+          `<discriminator>_<term>` and `<discriminator>_gradient_norm`.
         """
-        logs: dict[str, tf.Tensor] = {}
-        total = tf.constant(0.0)
+        if not self.active_discriminators():
+            return {}
+        if outputs is None:
+            gradients_of = self._discriminator_gradients
+            found = mean_over_micro_batches(gradients_of, batch, self.micro_batches)
+        else:
+            found = self._discriminator_gradients(batch, outputs)
+        return self._update_discriminators(*found)
+
+    def _update_discriminators(
+        self, gradients: list[tf.Tensor | None], logs: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """Apply what `_discriminator_gradients` returned; return the logs with the norms."""
+        logs = dict(logs)
         for name in self.active_discriminators():
-            discriminator = self.discriminators[name]
-            optimizer = self.discriminator_optimizers[name]
+            optimizer, variables = self._to_train(name)
+            mine, gradients = gradients[: len(variables)], gradients[len(variables) :]
+            prefix = name if len(self.discriminators) > 1 else "discriminator"
+            logs[f"{prefix}_gradient_norm"] = _apply(optimizer, mine, variables)
+        return logs
+
+    def _to_train(self, name: str) -> tuple[keras.optimizers.Optimizer, Sequence[tf.Variable]]:
+        return self.discriminator_optimizers[name], self.discriminators[name].trainable_variables
+
+    def _discriminator_gradients(self, batch: Batch, outputs: Outputs | None = None) -> Gradients:
+        """Return the gradients of the active discriminators, one after another, and the logs."""
+        if outputs is None:
+            outputs = self.forward(batch)
+        gradients: list[tf.Tensor | None] = []
+        logs: dict[str, tf.Tensor] = {"discriminator_loss": tf.constant(0.0)}
+        for name in self.active_discriminators():
+            optimizer, variables = self._to_train(name)
             with tf.GradientTape() as tape:
                 terms = self.discriminator_terms(name, batch, outputs)
                 loss = objective(terms)
                 scaled = _scale_loss(optimizer, loss)
-            _apply(optimizer, tape, scaled, discriminator.trainable_variables)
-            total += loss
+            gradients += tape.gradient(scaled, variables)
+            logs["discriminator_loss"] += loss
             prefix = f"{name}_" if len(self.discriminators) > 1 else ""
             logs |= {f"{prefix}{term}": mean for term, mean in term_means(terms).items()}
-        return {"discriminator_loss": total, **logs} if logs else {}
+        return gradients, logs
+
+    def sample_terms(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """Return every term of every sample; of all the batches in `batch`, in its order."""
+        parts = []
+        for part in _batches_of(batch, self.discriminator_updates):
+            outputs = self.forward(part)
+            terms = dict(self.generator_terms(part, outputs))
+            for name in self.active_discriminators():
+                prefix = f"{name}_" if len(self.discriminators) > 1 else ""
+                for term, value in self.discriminator_terms(name, part, outputs).items():
+                    terms[f"{prefix}{term}"] = value
+            parts.append({name: term.values for name, term in terms.items()})
+        return {name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]}
 
 
 def objective(terms: Mapping[str, Term]) -> tf.Tensor:
@@ -283,9 +369,23 @@ def _scale_loss(optimizer, loss: tf.Tensor) -> tf.Tensor:
     return optimizer.get_scaled_loss(loss) if wrapped else loss
 
 
-def _apply(optimizer, tape: tf.GradientTape, scaled_loss: tf.Tensor, variables) -> None:
-    gradients = tape.gradient(scaled_loss, variables)
+def _apply(
+    optimizer,
+    gradients: Sequence[tf.Tensor | None],
+    variables: Sequence[tf.Variable],
+) -> tf.Tensor:
+    """Sum gradients over the replicas, apply them, and return a replica's share of their norm.
+
+    It is 0 where dynamic loss scaling leaves the update out.
+    """
     if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
         gradients = optimizer.get_unscaled_gradients(gradients)
-    pairs = zip(gradients, variables, strict=True)
-    optimizer.apply_gradients([pair for pair in pairs if pair[0] is not None])
+    pairs = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    pairs = inner.aggregate_gradients(pairs)
+    norm = tf.linalg.global_norm([gradient for gradient, _ in pairs])
+    if inner is not optimizer:  # Too large a loss scale is no failure: the update is left out.
+        left_out = tf.logical_not(tf.math.is_finite(norm)) & (optimizer.loss_scale > 1)
+        norm = tf.where(left_out, 0.0, norm)
+    optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
+    return norm / tf.distribute.get_strategy().num_replicas_in_sync

@@ -25,6 +25,7 @@ CONVOLUTIONS = tuple(
 )
 PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2")
 COSTLY = ("Conv", "MatMul", "Einsum")  # In the name of what must not be taken for free.
+ALIASES = ("Identity", "ReadVariableOp", "Reshape", "StopGradient", "Placeholder", "Const")
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
@@ -54,6 +55,32 @@ def count_macs(function: Any) -> int:
         branch, whose number of runs is not known; or one of a kind that this does not count.
     """
     return _graph_macs(function.graph, {})
+
+
+def tensor_bytes(function: Any) -> int:
+    """Add up all tensors that a concrete function makes, as if none were freed or shared.
+
+    Tensors of unknown shape count nothing, those in a loop once.
+    """
+    return _graph_bytes(function.graph, {})
+
+
+def _graph_bytes(graph: Any, known: dict[str, int]) -> int:
+    total = 0
+    for operation in _needed(graph):
+        functions = _functions(operation)
+        for name in functions:
+            if name not in known:
+                known[name] = _graph_bytes(graph._get_function(name).graph, known)
+            total += known[name]
+        if not functions and operation.type not in ALIASES:
+            total += sum(_bytes(tensor) for tensor in operation.outputs)
+    return total
+
+
+def _bytes(tensor: tf.Tensor) -> int:
+    known = tensor.shape.is_fully_defined() and tensor.dtype.size
+    return math.prod(tensor.shape.as_list()) * tensor.dtype.size if known else 0
 
 
 def _graph_macs(graph: Any, known: dict[str, int]) -> int:

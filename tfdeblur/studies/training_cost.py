@@ -58,7 +58,7 @@ def step_macs(config: ExperimentConfig, batch_size: int | None = None, phase: in
       ValueError: the shape of a counted operation cannot be known, or a field is out of its range.
     """
     config.validate()
-    model = _build(config)
+    model = build_without_vgg_weights(config)
     return _traced_step(config, model, batch_size or config.train.batch_size, phase)
 
 
@@ -69,7 +69,7 @@ def training_phases(config: ExperimentConfig) -> list[Phase]:
       ValueError: as `step_macs`.
     """
     config.validate()
-    model = _build(config)
+    model = build_without_vgg_weights(config)
     return [
         Phase(start, end - start, _traced_step(config, model, config.train.batch_size, phase))
         for phase, (start, end) in enumerate(phase_bounds(model.phase_starts, config.train.steps))
@@ -89,8 +89,11 @@ def training_side(config: ExperimentConfig) -> int:
     return target // config.model.scale if target else config.model.training_size
 
 
-def _build(config: ExperimentConfig) -> RestorationModel:
-    """Build and compile a model; its perceptual loss gets layers whose weights mean nothing."""
+def build_without_vgg_weights(config: ExperimentConfig) -> RestorationModel:
+    """Build and compile a model; its perceptual loss gets VGG-19 with random weights.
+
+    It costs what it will cost, and must not be trained with.
+    """
     model_config: ModelConfig = config.model
     if isinstance(model_config, _Perceptual) and model_config.perceptual_taps:
         layers = build_vgg19_layers(model_config.perceptual_taps)
@@ -98,12 +101,27 @@ def _build(config: ExperimentConfig) -> RestorationModel:
     return compile_model(model_config.build(), config)
 
 
+def trace_step(config: ExperimentConfig, model: RestorationModel, batch_size: int | None = None):
+    """Trace a step of the current phase for batches of the experiment's form, without running it.
+
+    Args:
+      config: the experiment.
+      model: compiled.
+      batch_size: pairs of one update; by default the experiment's.
+
+    Returns:
+      A concrete function.
+    """
+    step = tf.function(lambda batch: model.train_step(batch), autograph=False)
+    return step.get_concrete_function(_batch_spec(config, batch_size or config.train.batch_size))
+
+
 def _traced_step(
     config: ExperimentConfig, model: RestorationModel, batch_size: int, phase: int
 ) -> int:
     model.enter_phase(phase)
-    step = tf.function(lambda batch: model.train_step(batch), autograph=False)
-    return count_macs(step.get_concrete_function(_batch_spec(config, batch_size)))
+    model.micro_batches = 1  # What runs in a loop cannot be counted; they cost about the same.
+    return count_macs(trace_step(config, model, batch_size))
 
 
 def _batch_spec(config: ExperimentConfig, batch_size: int) -> dict[str, tf.TensorSpec]:

@@ -1,6 +1,6 @@
-"""Keras callbacks of a training segment: progress bar, scalars, checkpoints.
+"""Keras callbacks of a training: progress bar, finite check, scalars, checkpoints, signals.
 
-Each counts global steps from the step at which the segment starts.
+Most are made anew for each segment and count global steps from the step at which it starts.
 """
 
 import io
@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,13 @@ import tensorflow as tf
 from absl import logging
 from tqdm import tqdm
 
+from tfdeblur.training.averaging import AveragedWeights
 from tfdeblur.training.checkpoints import Checkpoints
+from tfdeblur.training.scalars import Scalars
+from tfdeblur.training.watchdog import Watchdog
+from tfdeblur.training.workers import Workers
+
+RECENT = 100  # Steps whose scalars a flight record tells.
 
 
 class Progress(keras.callbacks.Callback):
@@ -54,6 +61,10 @@ class Progress(keras.callbacks.Callback):
                 facts["n"], facts["total"], loss, images, tqdm.format_interval(left),
             )  # fmt: skip
 
+    def go_back(self, step: int) -> None:
+        """Show that the run goes on from an earlier step."""
+        self._bar.update(step - self._bar.n)
+
     def close(self) -> None:
         """Leave the finished bar on the screen."""
         self._bar.close()
@@ -62,17 +73,19 @@ class Progress(keras.callbacks.Callback):
 class StopOnSignal(keras.callbacks.Callback):
     """Ends the run between two steps once SIGTERM has come, and leaves the handler as it was.
 
-    Python delivers signals to the main thread only; elsewhere this does nothing.
+    Python delivers signals to the main thread only; elsewhere this does nothing. Several workers
+    stop together, whichever of them the signal came to.
 
     Attributes:
       came: whether the signal has come.
       step: the finished steps.
     """
 
-    def __init__(self, step: int):
+    def __init__(self, step: int, workers: Workers):
         super().__init__()
         self.came = False
         self.step = step
+        self._workers = workers
         self._before: Any = None
 
     def on_train_begin(self, logs=None) -> None:
@@ -86,7 +99,7 @@ class StopOnSignal(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs=None) -> None:
         """Stop if a signal came during the step."""
         self.step += 1
-        if self.came:
+        if self._workers.any(self.came):
             self.model.stop_training = True
 
     def on_train_end(self, logs=None) -> None:
@@ -96,11 +109,11 @@ class StopOnSignal(keras.callbacks.Callback):
 
 
 class ScalarLog(keras.callbacks.Callback):
-    """Writes each scalar's mean over `every` steps to TensorBoard, and the steps per second."""
+    """Writes each scalar's mean over `every` steps, and the steps per second."""
 
-    def __init__(self, writer: tf.summary.SummaryWriter, step: int, every: int):
+    def __init__(self, scalars: Scalars, step: int, every: int):
         super().__init__()
-        self._writer, self._step, self._every = writer, step, every
+        self._scalars, self._step, self._every = scalars, step, every
         self._sums: dict[str, float] = {}
         self._count = 0
         self._since = time.perf_counter()
@@ -122,28 +135,49 @@ class ScalarLog(keras.callbacks.Callback):
         if not self._count:
             return
         now = time.perf_counter()
-        with self._writer.as_default(self._step):
-            for name, total in self._sums.items():
-                tf.summary.scalar(name, total / self._count)
-            tf.summary.scalar("steps_per_second", self._count / (now - self._since))
-        self._writer.flush()
+        means = {name: total / self._count for name, total in self._sums.items()}
+        speed = {"steps_per_second": self._count / (now - self._since)}
+        self._scalars.write("train", self._step, means | speed)
         self._sums, self._count, self._since = {}, 0, now
 
 
 class NonFiniteError(ValueError):
-    """A term of the objective is NaN or infinite; the message names it and the step."""
+    """Terms or gradients are NaN or infinite; the message names them and the step.
+
+    Attributes:
+      step: the one that found them, counted from 1.
+      broken: their values by name.
+    """
+
+    def __init__(self, step: int, broken: Mapping[str, float], more: str = ""):
+        super().__init__(
+            f"Every term and gradient must be finite at step {step}. Got: {dict(broken)}.{more}"
+        )
+        self.step = step
+        self.broken = dict(broken)
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Stops the run with an error that names the terms that are not finite."""
+    """Stops a segment with an error that names what is not finite. Serves a whole run.
 
-    def __init__(self, step: int):
+    Attributes:
+      recent: (step, scalars) of the last `RECENT` steps.
+    """
+
+    def __init__(self) -> None:
         super().__init__()
+        self.recent: deque[tuple[int, dict[str, float]]] = deque(maxlen=RECENT)
+        self._step = 0
+
+    def start(self, step: int) -> "StopOnNonFinite":
+        """Begin a segment after `step` finished steps."""
         self._step = step
+        return self
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:
         """Check one step's scalars."""
         self._step += 1
+        self.recent.append((self._step, {name: float(value) for name, value in logs.items()}))
         check_finite(logs, self._step)
 
 
@@ -151,7 +185,64 @@ def check_finite(values: Mapping[str, float], step: int) -> None:
     """Raise `NonFiniteError` that names the step and each value that is not finite."""
     broken = {name: float(value) for name, value in values.items() if not np.isfinite(value)}
     if broken:
-        raise NonFiniteError(f"Every term must be finite at step {step}. Got: {broken}.")
+        raise NonFiniteError(step, broken)
+
+
+class UpdateAverage(keras.callbacks.Callback):
+    """Takes the weights after each step into their average."""
+
+    def __init__(self, average: AveragedWeights, step: int):
+        super().__init__()
+        self._average, self._step = average, step
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        """Update the average."""
+        self._step += 1
+        self._average.update(tf.constant(self._step))
+
+
+class SignOfLife(keras.callbacks.Callback):
+    """Tells the watchdog of each step."""
+
+    def __init__(self, watchdog: Watchdog, step: int):
+        super().__init__()
+        self._watchdog, self._step = watchdog, step
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        """Say which step is next."""
+        self._step += 1
+        self._watchdog.alive(f"step {self._step + 1}")
+
+
+class Profile(keras.callbacks.Callback):
+    """Records TensorFlow's profile of some steps, for TensorBoard's profile page."""
+
+    def __init__(self, folder: Path, first: int, last: int, step: int):
+        super().__init__()
+        self._folder, self._first, self._last, self._step = folder, first, last, step
+        self._running = False
+
+    def on_train_batch_begin(self, batch: int, logs=None) -> None:
+        """Start in front of the first step."""
+        if self._step + 1 == self._first:
+            tf.profiler.experimental.start(str(self._folder))
+            self._running = True
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        """Stop behind the last step."""
+        self._step += 1
+        if self._step >= self._last:
+            self._stop()
+
+    def on_train_end(self, logs=None) -> None:
+        """Stop with the segment."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._running:
+            tf.profiler.experimental.stop()
+            self._running = False
+            logging.info("Profile of steps %d to %d: %s.", self._first, self._step, self._folder)
 
 
 class PeriodicCheckpoint(keras.callbacks.Callback):
@@ -166,8 +257,3 @@ class PeriodicCheckpoint(keras.callbacks.Callback):
         self._step += 1
         if self._step % self._every == 0:
             self._checkpoints.save(self._step)
-
-
-def summary_writer(workdir: Path, split: str) -> tf.summary.SummaryWriter:
-    """Return the TensorBoard writer of `train` or `validation`: one run folder per split."""
-    return tf.summary.create_file_writer(str(workdir / "logs" / split))

@@ -1,8 +1,10 @@
 """Checkpoints of a training run: the latest, to go on from, and the best, to export.
 
 A checkpoint holds every network (weights that two of them share stand there once) and optimizer
-slot, the number of finished steps and the best score. TensorFlow writes its files under temporary
-names and renames them; the newest complete one counts.
+slot, the averaged weights if there are any, the number of finished steps, the best score and its
+step. TensorFlow writes its files under temporary
+names and renames them. A new one is read back before it is listed, and an older one is removed only
+after that.
 """
 
 from pathlib import Path
@@ -10,9 +12,12 @@ from pathlib import Path
 import tensorflow as tf
 from absl import logging
 
+from tfdeblur.images import files
 from tfdeblur.models.base import RestorationModel
+from tfdeblur.training.averaging import AveragedWeights
 
-KINDS = ("latest", "best")
+KEPT = {"latest": 2, "best": 1}  # How many of each kind.
+AVERAGE = "average"
 _DAMAGED = (tf.errors.OpError, AssertionError, IndexError, ValueError)
 
 
@@ -21,12 +26,34 @@ class CheckpointError(OSError):
 
 
 class Checkpoints:
-    """Saves and restores a compiled model under `folder`/latest and `folder`/best."""
+    """Saves and restores a compiled model under `folder`/latest and `folder`/best.
 
-    def __init__(self, folder: Path, model: RestorationModel):
+    Attributes:
+      step: finished steps of the model.
+      best_score: of the best validation; -inf before the first.
+      best_step: finished steps at that validation.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        model: RestorationModel,
+        average: AveragedWeights | None = None,
+        written_to: Path | None = None,
+    ):
+        """Attach to a model, to be made in the scope of its strategy.
+
+        Args:
+          folder: where checkpoints are.
+          model: compiled.
+          average: of its weights.
+          written_to: where this process writes instead, if it is not the one that keeps `folder`.
+        """
         self.step = tf.Variable(0, dtype=tf.int64, name="step")
         self.best_score = tf.Variable(-float("inf"), dtype=tf.float64, name="best_score")
-        checkpoint = tf.train.Checkpoint(
+        self.best_step = tf.Variable(0, dtype=tf.int64, name="best_step")
+        self._read_from = folder / "latest"
+        self._checkpoint = tf.train.Checkpoint(
             generator=model.generator,
             network=model.network,
             discriminators=model.discriminators,
@@ -34,13 +61,10 @@ class Checkpoints:
             discriminator_optimizers=model.discriminator_optimizers,
             step=self.step,
             best_score=self.best_score,
+            best_step=self.best_step,
+            **({AVERAGE: average.averages} if average else {}),
         )
-        self._managers = {
-            kind: tf.train.CheckpointManager(
-                checkpoint, str(folder / kind), max_to_keep=keep, checkpoint_name="step"
-            )
-            for kind, keep in zip(KINDS, (2, 1), strict=True)
-        }
+        self._folders = {kind: (written_to or folder) / kind for kind in KEPT}
 
     def restore(self) -> int:
         """Restore the newest readable checkpoint, if there is any; return the finished steps.
@@ -50,17 +74,17 @@ class Checkpoints:
         Raises:
           ValueError: there are checkpoints, and none can be read.
         """
-        manager = self._managers["latest"]
-        for path in reversed(manager.checkpoints):
+        paths = _listed(self._read_from)
+        for path in reversed(paths):
             try:
-                manager.checkpoint.restore(path).assert_consumed()
+                self._checkpoint.read(path).assert_consumed()
             except _DAMAGED as error:
                 logging.warning("%s is damaged and left aside: %s", path, _first_line(error))
             else:
                 logging.info("Going on from %s.", path)
-                return int(self.step)
-        if manager.checkpoints:
-            raise ValueError(f"None of these checkpoints can be read: {manager.checkpoints}.")
+                return int(self.step.numpy())
+        if paths:
+            raise ValueError(f"None of these checkpoints can be read: {paths}.")
         return 0
 
     def save(self, step: int) -> None:
@@ -73,32 +97,56 @@ class Checkpoints:
 
     def save_if_best(self, step: int, score: float) -> bool:
         """Save as the best if `score` (higher is better) beats every earlier one."""
-        if score <= float(self.best_score):
+        if score <= float(self.best_score.numpy()):
             return False
         self.best_score.assign(score)
+        self.best_step.assign(step)
         self._write("best", step)
         return True
 
     def _write(self, kind: str, step: int) -> None:
-        """Write a checkpoint and read it back: its blocks carry checksums."""
         self.step.assign(step)
-        manager = self._managers[kind]
-        before = manager.latest_checkpoint or "none yet"
+        folder = self._folders[kind]
+        before = _listed(folder)
+        path = str(folder / f"step-{step}")
+        listed = [*(other for other in before if other != path), path][-KEPT[kind] :]
         try:
-            written = tf.train.load_checkpoint(manager.save(checkpoint_number=step))
+            self._checkpoint.write(path)
+            written = tf.train.load_checkpoint(path)
             for name in written.get_variable_to_shape_map():
-                written.get_tensor(name)
+                written.get_tensor(name)  # Its blocks carry checksums.
+            _list(folder, listed)
+            for old in set(before) - set(listed):
+                for file in folder.glob(f"{Path(old).name}.*"):
+                    file.unlink()
         except (tf.errors.OpError, OSError) as error:
             raise CheckpointError(
-                f"{manager.directory}: the checkpoint of step {step} must be written and read "
-                f"back. Got: {_first_line(error)}. The last good one: {before}."
+                f"{folder}: the checkpoint of step {step} must be written and read back. "
+                f"Got: {_first_line(error)}. The last good one: "
+                f"{before[-1] if before else 'none yet'}."
             ) from error
+
+
+def _list(folder: Path, paths: list[str]) -> None:
+    """Write the file `checkpoint`, for `tf.train.latest_checkpoint` and other readers."""
+    names = [Path(path).name for path in paths]
+    lines = [f'model_checkpoint_path: "{names[-1]}"']
+    lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
+    files.write_text(folder / "checkpoint", "\n".join(lines) + "\n")
+
+
+def _listed(folder: Path) -> list[str]:
+    """Return the paths of a folder's checkpoints by their steps, the last one last."""
+    paths = [path.with_suffix("") for path in folder.glob("step-*.index")]
+    return [str(path) for path in sorted(paths, key=lambda path: int(path.name[5:]))]
 
 
 def restore_networks(
     folder: Path, which: str, model: RestorationModel, missing_ok: bool = False
 ) -> tuple[int, float]:
     """Restore a model's networks, without optimizers, from a run's checkpoints.
+
+    Where the run averaged its weights, the network gets the averages.
 
     Args:
       folder: the run's checkpoint folder.
@@ -115,11 +163,12 @@ def restore_networks(
       ValueError: or the checkpoint is damaged, or of other networks.
       FileNotFoundError: there is no such checkpoint.
     """
-    if which not in KINDS:
-        raise ValueError(f"`which` must be one of {KINDS}. Got: {which!r}.")
-    path = tf.train.latest_checkpoint(str(folder / which))
-    if path is None:
+    if which not in KEPT:
+        raise ValueError(f"`which` must be one of {tuple(KEPT)}. Got: {which!r}.")
+    paths = _listed(folder / which)
+    if not paths:
         raise FileNotFoundError(f"{folder / which} must hold a checkpoint. Got: none.")
+    path = paths[-1]
     try:
         return _restore_from(path, model, missing_ok)
     except _DAMAGED as error:
@@ -145,14 +194,19 @@ def _restore_from(path: str, model: RestorationModel, missing_ok: bool) -> tuple
         logging.warning("%s starts from random weights: %s has none.", model.network.name, path)
     step = tf.Variable(0, dtype=tf.int64)
     best_score = tf.Variable(0.0, dtype=tf.float64)
+    averaged = any(parts[0] == AVERAGE for parts in names)
+    average = AveragedWeights(model.network, decay=0.0) if averaged else None
     checkpoint = tf.train.Checkpoint(
         generator=model.generator,
         network=network,
         discriminators=discriminators,
         step=step,
         best_score=best_score,
+        **({AVERAGE: average.averages} if average else {}),
     )
-    checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
+    checkpoint.read(path).assert_existing_objects_matched().expect_partial()
+    if average:
+        model.network.set_weights(average.read(model.network.weights))
     return int(step), float(best_score)
 
 

@@ -5,10 +5,13 @@ import hashlib
 import numpy as np
 
 from tfdeblur.models.base import RestorationModel
+from tfdeblur.training.averaging import AveragedWeights
 
 
-def weights_sha256(model: RestorationModel) -> str:
+def weights_sha256(model: RestorationModel, average: AveragedWeights | None = None) -> str:
     """Hash the weights of a compiled model: networks, optimizer slots and counters, loss scales.
+
+    And their moving average, if there is one.
 
     The digest is over name, dtype, shape and bytes of each variable, sorted by name. A name is the
     owner's, the variable's number there, and its own, so that it is the same in every process.
@@ -17,7 +20,10 @@ def weights_sha256(model: RestorationModel) -> str:
       64 hexadecimal digits.
     """
     digest = hashlib.sha256()
-    for name, value in sorted(_values(model).items()):
+    values = _values(model)
+    for number, weight in enumerate(average.averages if average else []):
+        values[f"average/{number:05d}/{weight.name}"] = weight.numpy()
+    for name, value in sorted(values.items()):
         for part in (name, str(value.dtype), str(value.shape)):
             digest.update(part.encode() + b"\0")
         digest.update(np.ascontiguousarray(value).tobytes())

@@ -21,6 +21,8 @@ from tfdeblur.training.optimizer import OptimizerConfig
 from tfdeblur.training.runtime import RuntimeConfig
 
 CONFIG_FILE = "config.json"
+FORMAT_VERSION = 2  # Of a run's folder. 1, without the field: before averaged weights.
+ON_NON_FINITE = ("stop", "roll_back")
 
 
 @dataclass
@@ -31,27 +33,64 @@ class TrainConfig:
       steps: updates of the generator, in all.
       batch_size: pairs of one update; a step has as many batches as the model updates its
         discriminators for one update of the generator.
+      micro_batches: parts that a batch is computed in, one after another, where it does not fit
+        into memory (gradient accumulation). Batch norms and triplets see one part at a time.
+      average_decay: of the moving average of the weights, which is validated and exported in their
+        place; such as 0.999. 0: no average.
+      patience: validations without a better PSNR after which the run ends; 0: it goes on to the
+        end.
+      on_non_finite: what follows a term or gradient that is not finite, after the flight record:
+        `stop`, or `roll_back` to the latest checkpoint and draw the batch anew.
+      most_rollbacks: of one run; a further one stops it.
       log_every: steps between scalars in TensorBoard; each is the mean of its interval.
       checkpoint_every: steps between latest checkpoints.
       validate_every: steps between validations, which also choose the best checkpoint.
       validation_count: whole pairs of the validation split that each validation restores.
       init_from: where a new run takes its weights from: a shipped model's name, an exported
         model's folder, or another run's folder; empty for random weights.
+      init_partly: whether `init_from` may lack weights, or have some of other shapes; they are
+        matched by name, and what is left at random is listed.
+      profile: first and last step of a profile for TensorBoard; (0, 0): none.
     """
 
     steps: int = 10_000
     batch_size: int = 16
+    micro_batches: int = 1
+    average_decay: float = 0.0
+    patience: int = 0
+    on_non_finite: str = "stop"
+    most_rollbacks: int = 3
     log_every: int = 50
     checkpoint_every: int = 250
     validate_every: int = 500
     validation_count: int = 64
     init_from: str = ""
+    init_partly: bool = False
+    profile: tuple[int, int] = (0, 0)
 
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
-        for name, value in dataclasses.asdict(self).items():
-            if name != "init_from" and value < 1:
-                raise ValueError(f"`train.{name}` must be at least 1. Got: {value}.")
+        counts = ("steps", "batch_size", "micro_batches", "log_every", "checkpoint_every")
+        for name in (*counts, "validate_every", "validation_count"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`train.{name}` must be at least 1. Got: {getattr(self, name)}.")
+        for name in ("patience", "most_rollbacks"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"`train.{name}` must be at least 0. Got: {getattr(self, name)}.")
+        if not 0 <= self.average_decay < 1:
+            raise ValueError(
+                f"`train.average_decay` must be at least 0 and below 1. Got: {self.average_decay}."
+            )
+        if self.on_non_finite not in ON_NON_FINITE:
+            raise ValueError(
+                f"`train.on_non_finite` must be one of {ON_NON_FINITE}. "
+                f"Got: {self.on_non_finite!r}."
+            )
+        if len(self.profile) != 2 or not 0 <= self.profile[0] <= self.profile[1]:
+            raise ValueError(
+                "`train.profile` must be the first and the last step, or (0, 0). "
+                f"Got: {self.profile}."
+            )
 
 
 @dataclass
@@ -89,6 +128,16 @@ class ExperimentConfig:
             raise ValueError(
                 f"`train.batch_size` must be a multiple of {classes}, the classes of its data. "
                 f"Got: {self.train.batch_size}."
+            )
+        if self.train.batch_size % (classes * self.train.micro_batches):
+            raise ValueError(
+                f"`train.micro_batches` times the {classes} classes of the data must divide "
+                f"`train.batch_size`, {self.train.batch_size}. Got: {self.train.micro_batches}."
+            )
+        if self.train.batch_size // self.train.micro_batches < least:
+            raise ValueError(
+                f"`train.micro_batches` must leave at least {least} pairs in each for this "
+                f"objective. Got: {self.train.micro_batches}."
             )
         if self.model.classes not in (1, classes):
             listed = "domain" if self.data.source == "recipe" else "name"
@@ -149,6 +198,7 @@ def save_config(config: ExperimentConfig, path: Path) -> None:
             "`model` must be of a class that stands in a module on Python's path, so that the run "
             f"can be loaded again. Got: {model.__module__}.{model.__qualname__}."
         )
+    values = {"format_version": FORMAT_VERSION, **values}
     values["model"] = {"class": f"{model.__module__}:{model.__qualname__}", **values["model"]}
     files.write_json(path, values)
 
@@ -162,6 +212,7 @@ def load_config(path: Path) -> ExperimentConfig:
     """
     try:
         values = _with_tuples(json.loads(path.read_text("utf-8")))
+        values.pop("format_version", None)
         module, _, name = values["model"].pop("class").partition(":")
         model_class = getattr(importlib.import_module(module), name)
         if not (isinstance(model_class, type) and dataclasses.is_dataclass(model_class)):
@@ -183,6 +234,17 @@ def _with_tuples(values: Any) -> Any:
     if isinstance(values, dict):
         return {name: _with_tuples(value) for name, value in values.items()}
     return tuple(map(_with_tuples, values)) if isinstance(values, list) else values
+
+
+def check_format(path: Path) -> None:
+    """Raise ValueError unless a run that was saved at `path` can be gone on with."""
+    version = json.loads(path.read_text("utf-8")).get("format_version", 1)
+    if version != FORMAT_VERSION:
+        raise ValueError(
+            f"{path}: `format_version` must be {FORMAT_VERSION} for this version of tfdeblur to go "
+            f"on with the run. Got: {version}. Its weights can still be used: "
+            f"--config.train.init_from={path.parent}."
+        )
 
 
 def load_trained(workdir: str | Path, which: str = "best") -> Trained:

@@ -11,7 +11,9 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-STRATEGIES = ("auto", "none", "mirrored")
+from tfdeblur.training.workers import workers_of_environment
+
+STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 _RECORDED_PACKAGES = (
     "tfdeblur",
@@ -33,12 +35,22 @@ class RuntimeConfig:
         compute capability 7 and more, mixed_bfloat16 on CPUs with AVX-512 BF16 or AMX, else
         float32.
       strategy: `none`: one replica; `mirrored`: a replica on each GPU, or on each logical CPU where
-        there is no GPU, with gradients summed over them; `auto`: mirrored where there are several
-        GPUs. The batch size is that of all replicas together.
+        there is no GPU, with gradients summed over them; `multi_worker`: the same over all
+        processes that the environment variable TF_CONFIG lists; `auto`: multi_worker where
+        TF_CONFIG lists several, else mirrored where there are several GPUs, else none. The batch
+        size is that of all replicas together.
+      tensor_float_32: whether GPUs may round float32 factors to 10 bits.
+      deterministic: whether TensorFlow is held to operations whose results do not depend on the
+        order of threads; on GPUs it costs speed, and operations without such a form are refused.
+      hang_seconds: a step, a validation or a start that takes longer is reported, with the stacks
+        of all threads; 0: never.
     """
 
     precision: str = "auto"
     strategy: str = "auto"
+    tensor_float_32: bool = True
+    deterministic: bool = False
+    hang_seconds: float = 900.0
 
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
@@ -50,38 +62,63 @@ class RuntimeConfig:
             raise ValueError(
                 f"`runtime.strategy` must be one of {STRATEGIES}. Got: {self.strategy!r}."
             )
+        if not 0 <= self.hang_seconds < float("inf"):
+            raise ValueError(
+                f"`runtime.hang_seconds` must be at least 0 and finite. Got: {self.hang_seconds}."
+            )
 
 
 def make_strategy(runtime: RuntimeConfig) -> tf.distribute.Strategy:
-    """Return the strategy in whose scope a model is to be built and trained."""
+    """Return the strategy in whose scope a model is to be built and trained.
+
+    That of several workers connects to the others: it must be the first thing that TensorFlow does.
+
+    Raises:
+      ValueError: multi_worker is asked for, and TF_CONFIG does not list the workers.
+    """
     gpus = tf.config.list_physical_devices("GPU")
-    if runtime.strategy == "mirrored" or (runtime.strategy == "auto" and len(gpus) > 1):
+    chosen, workers = runtime.strategy, workers_of_environment()
+    if chosen == "auto":
+        chosen = "multi_worker" if workers > 1 else "mirrored" if len(gpus) > 1 else "none"
+    if chosen == "multi_worker":
+        if not workers:
+            raise ValueError(
+                "`runtime.strategy` multi_worker needs the environment variable TF_CONFIG, which "
+                "lists the workers (or --local_workers=2, which sets it). Got: none."
+            )
+        strategy: tf.distribute.Strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    elif chosen == "mirrored":
         # On CPUs the default's collectives mix up with those of synchronised batch norms.
         reduction = None if gpus else tf.distribute.ReductionToOneDevice()
-        strategy: tf.distribute.Strategy = tf.distribute.MirroredStrategy(
-            cross_device_ops=reduction
-        )
+        strategy = tf.distribute.MirroredStrategy(cross_device_ops=reduction)
     else:
         strategy = tf.distribute.get_strategy()
-    logging.info("Replicas: %d (asked for: %s).", strategy.num_replicas_in_sync, runtime.strategy)
+    logging.info(
+        "Strategy: %s (asked for: %s), %d replicas.",
+        chosen, runtime.strategy, strategy.num_replicas_in_sync,
+    )  # fmt: skip
     return strategy
 
 
 def configure(runtime: RuntimeConfig, seed: int) -> dict[str, Any]:
-    """Set the precision policy and the seed of weight initialisation.
+    """Set the precision policy, the switches and the seed of weight initialisation.
 
     Returns:
-      The environment as JSON values: platform, devices, package versions, precision.
+      The environment as JSON values: platform, devices, package versions, precision, switches.
     """
     precision = hardware_precision() if runtime.precision == "auto" else runtime.precision
     logging.info("Precision: %s (asked for: %s).", precision, runtime.precision)
     keras.mixed_precision.set_global_policy(precision)
     keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_tensor_float_32_execution(runtime.tensor_float_32)
+    if runtime.deterministic:
+        tf.config.experimental.enable_op_determinism()
     return {
         "precision": precision,
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "tensor_float_32": tf.config.experimental.tensor_float_32_execution_enabled(),
+        "deterministic": runtime.deterministic,
         "devices": [device.name for device in tf.config.list_physical_devices()],
         "packages": {name: metadata.version(name) for name in _RECORDED_PACKAGES},
     }

@@ -1,10 +1,14 @@
 """Run or resume one experiment in a folder.
 
-The folder holds config.json, environment.json, checkpoints/ and logs/ (TensorBoard). Running the
-same experiment there again goes on from the latest checkpoint.
+The folder holds config.json, environment.json, checkpoints/ and logs/ (TensorBoard, scalars.csv),
+and once something went wrong flight_records/ and redrawn.json. Running the same experiment there
+again goes on from the latest checkpoint.
 """
 
 import dataclasses
+import functools
+import json
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,15 +25,29 @@ from tfdeblur.images import files
 from tfdeblur.images.tensors import to_float, to_uint8
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.training import callbacks
+from tfdeblur.training.averaging import AveragedWeights
+from tfdeblur.training.callbacks import NonFiniteError
 from tfdeblur.training.checkpoints import Checkpoints
 from tfdeblur.training.digest import weights_sha256
-from tfdeblur.training.experiment import CONFIG_FILE, ExperimentConfig, load_config, save_config
+from tfdeblur.training.experiment import (
+    CONFIG_FILE,
+    ExperimentConfig,
+    check_format,
+    load_config,
+    save_config,
+)
+from tfdeblur.training.flight_record import find_operation, write_record
 from tfdeblur.training.initialise import initialise
 from tfdeblur.training.optimizer import start_schedule
 from tfdeblur.training.runtime import configure, make_strategy
+from tfdeblur.training.scalars import Scalars
+from tfdeblur.training.watchdog import Watchdog
+from tfdeblur.training.workers import Workers
 
 ENVIRONMENT_FILE = "environment.json"
+REDRAWN_FILE = "redrawn.json"
 PICTURES = 4  # Before/after pictures of each validation in TensorBoard.
+_ANOTHER_SEED = 1_000_003  # Between the seeds of a batch and of the one in its place.
 
 
 def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
@@ -38,7 +56,7 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
     Args:
       config: the experiment. On resuming it must equal the saved one, but for `train.steps`, which
         may change unless a cosine schedule depends on them.
-      workdir: the run's folder; made if it is missing.
+      workdir: the run's folder; made if it is missing. Several workers must share it.
 
     Returns:
       `step`, `seconds` of this call, the last validation's summary as `validation`, and
@@ -47,23 +65,37 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
     Raises:
       Interrupted: SIGTERM came; the checkpoint of the last finished step is written.
       ValueError: a field is out of its range, or differs from the run that `workdir` holds.
-      callbacks.NonFiniteError: a term of the objective is not finite.
+      callbacks.NonFiniteError: a term or gradient is not finite; a flight record tells of it.
+      checkpoints.CheckpointError: a checkpoint cannot be written.
     """
     config.validate()
     workdir = Path(workdir)
-    workdir.mkdir(parents=True, exist_ok=True)
-    _claim(config, workdir)
-    strategy = make_strategy(config.runtime)
-    environment = configure(config.runtime, config.seed)
-    environment["replicas"] = strategy.num_replicas_in_sync
-    files.write_json(workdir / ENVIRONMENT_FILE, environment)
-    with strategy.scope():
-        model = build_model(config)
-        checkpoints = Checkpoints(workdir / "checkpoints", model)
-        step = checkpoints.restore()
-        if step == 0 and config.train.init_from:
-            initialise(model, config.train.init_from)
-    return _Run(config, workdir, model, checkpoints).go_on(step)
+    workers = Workers.of(make_strategy(config.runtime))
+    with tempfile.TemporaryDirectory(prefix="tfdeblur-worker-") as own:
+        folder = workdir if workers.is_chief else Path(own)
+        folder.mkdir(parents=True, exist_ok=True)
+        if workers.is_chief:
+            _claim(config, workdir)
+        environment = configure(config.runtime, config.seed)
+        environment["replicas"] = workers.strategy.num_replicas_in_sync
+        environment["workers"] = workers.count
+        files.write_json(folder / ENVIRONMENT_FILE, environment)
+        watchdog = Watchdog(config.runtime.hang_seconds, folder / "stacks.txt")
+        with watchdog:
+            with workers.strategy.scope():
+                model = build_model(config)
+                decay = config.train.average_decay
+                average = AveragedWeights(model.network, decay) if decay else None
+                checkpoints = Checkpoints(
+                    workdir / "checkpoints", model, average, folder / "checkpoints"
+                )
+                step = checkpoints.restore()
+                workers.check_equal("finished steps", step)
+                if step == 0 and config.train.init_from:
+                    initialise(model, config.train.init_from, partly=config.train.init_partly)
+                if step == 0 and average:
+                    average.start()
+            return _Run(config, folder, model, average, checkpoints, workers, watchdog).go_on(step)
 
 
 def build_model(config: ExperimentConfig) -> RestorationModel:
@@ -74,6 +106,7 @@ def build_model(config: ExperimentConfig) -> RestorationModel:
 def compile_model(model: RestorationModel, config: ExperimentConfig) -> RestorationModel:
     """Give a model the optimizers of an experiment, and return it."""
     optimizer, steps = config.optimizer, config.train.steps
+    model.micro_batches = config.train.micro_batches
     model.compile(
         optimizer.build(steps),
         {name: optimizer.build_for_discriminator(steps) for name in model.discriminators},
@@ -105,10 +138,12 @@ def _to_rgb(image: np.ndarray) -> np.ndarray:
 def _claim(config: ExperimentConfig, workdir: Path) -> None:
     """Save the configuration, or check it against the run that is there already.
 
-    A start that failed before its first checkpoint is no run: its configuration is replaced.
+    A start that ended before its first step is no run: it is replaced.
     """
-    path = workdir / CONFIG_FILE
-    if path.exists() and any((workdir / "checkpoints").glob("*/*.index")):
+    path, latest = workdir / CONFIG_FILE, workdir / "checkpoints" / "latest"
+    begun = [file for file in latest.glob("*.index") if file.name != "step-0.index"]
+    if path.exists() and begun:
+        check_format(path)
         saved = load_config(path)
         differing = _differing_fields(dataclasses.asdict(saved), dataclasses.asdict(config))
         if config.optimizer.schedule != "cosine":
@@ -119,6 +154,9 @@ def _claim(config: ExperimentConfig, workdir: Path) -> None:
                 f"`workdir` {workdir} holds another run, and in one only `train.steps` may change, "
                 f"without a cosine schedule. Got: {listed}."
             )
+    elif not begun:
+        for file in latest.glob("step-0.*"):
+            file.unlink()
     save_config(config, path)
 
 
@@ -147,17 +185,26 @@ class _Run:
     def __init__(
         self,
         config: ExperimentConfig,
-        workdir: Path,
+        folder: Path,
         model: RestorationModel,
+        average: AveragedWeights | None,
         checkpoints: Checkpoints,
+        workers: Workers,
+        watchdog: Watchdog,
     ):
         self.config = config
+        self.folder = folder
         self.model = model
+        self.average = average
         self.checkpoints = checkpoints
-        self.scale = config.model.scale
-        self.writers = {
-            split: callbacks.summary_writer(workdir, split) for split in ("train", "validation")
-        }
+        self.workers = workers
+        self.watchdog = watchdog
+        self.scalars = Scalars(folder / "logs")
+        self.finite = callbacks.StopOnNonFinite()
+        self.redrawn = _read_redrawn(folder)
+        # What is scored is a copy: it may hold averages, and belongs to no strategy.
+        self.restorer = config.model.build_generator()
+        self.restore = make_restore(self.restorer, config.model.channels)
         pairs = make_validation(
             config.data, config.data.validation_split, config.train.validation_count, config.seed
         )
@@ -167,31 +214,51 @@ class _Run:
         """Train from `step` to the end; see `train`."""
         plan = self.config.train
         started = time.perf_counter()
+        self.scalars.go_on(step)
         self._enter_phase(step if step < plan.steps else step - 1)
-        if step >= plan.steps:
+        if step >= plan.steps or self._has_converged(step):
             logging.info("Nothing to train: %d of %d steps are done.", step, plan.steps)
             return self._result(step, started, self.validate(step))
+        if step == 0:
+            self.checkpoints.save(0)  # A disk that takes none is found out now.
+            self.scalars.write_graph(self.restorer)
         bar = callbacks.Progress(step, plan.steps, plan.batch_size, plan.log_every)
         while step < plan.steps:
             validation = (step // plan.validate_every + 1) * plan.validate_every
             later = [start for start in self.model.phase_starts if start > step]
             end = min(plan.steps, validation, *later)
-            reached = self._fit(step, end, bar)
+            try:
+                reached = self._fit(step, end, bar)
+            except NonFiniteError as error:
+                step = self._recover(error)
+                bar.go_back(step)
+                continue
             if reached < end:
                 self.checkpoints.save(reached)
                 bar.close()
                 raise Interrupted(reached)
             step = end
+            converged = False
             if step in (validation, plan.steps):
                 summary = self.validate(step)
                 psnr = summary["restored"]["psnr"]
                 best = self.checkpoints.save_if_best(step, psnr)
                 logging.info("Step %d: %.3f dB%s.", step, psnr, ", the best so far" if best else "")
+                converged = self._has_converged(step)
             self.checkpoints.save(step)
+            if converged:
+                logging.info("No better PSNR in %d validations: the end.", plan.patience)
+                break
             if step in later and step < plan.steps:
                 self._enter_phase(step)
         bar.close()
         return self._result(step, started, summary)
+
+    def _has_converged(self, step: int) -> bool:
+        """Tell whether `train.patience` validations have passed without a better score."""
+        plan = self.config.train
+        waited = step - int(self.checkpoints.best_step.numpy())
+        return bool(plan.patience) and step > 0 and waited >= plan.patience * plan.validate_every
 
     def _enter_phase(self, step: int) -> None:
         """Enter the phase of `step`, at its start or, when a run goes on, in its middle."""
@@ -206,7 +273,6 @@ class _Run:
         for optimizer in (model.generator_optimizer, *model.discriminator_optimizers.values()):
             start_schedule(optimizer, max(starts, default=0))
         model.make_train_function(force=True)
-        self.restore = make_restore(model.generator, self.config.model.channels)
         logging.info("Phase %d from step %d.", phase, step)
 
     def _result(self, step: int, started: float, summary: dict[str, Any]) -> dict[str, Any]:
@@ -214,54 +280,149 @@ class _Run:
             "step": step,
             "seconds": time.perf_counter() - started,
             "validation": summary,
-            "weights_sha256": weights_sha256(self.model),
+            "weights_sha256": weights_sha256(self.model, self.average),
         }
 
     def _fit(self, step: int, end: int, bar: callbacks.Progress) -> int:
         """Train from one step to another; return the step that was reached."""
         plan = self.config.train
-        batches = make_batches(
-            self.config.data,
-            split=self.config.data.train_split,
-            batch_size=plan.batch_size * self.config.model.discriminator_updates,
-            seed=self.config.seed,
-            start_step=step,
-            steps=end - step,
-            sub_batches=self.config.model.discriminator_updates,
-            replicas=self.model.distribute_strategy.num_replicas_in_sync,
-        )
-        signals = callbacks.StopOnSignal(step)
-        self.model.fit(
-            batches,
-            epochs=1,
-            steps_per_epoch=end - step,
-            verbose=0,
-            callbacks=[
-                callbacks.StopOnNonFinite(step),
+        signals = callbacks.StopOnSignal(step, self.workers)
+        average = [callbacks.UpdateAverage(self.average, step)] if self.average else []
+        self._train_on(
+            step,
+            end,
+            [
+                callbacks.Profile(self.folder / "logs" / "train", *plan.profile, step),
+                self.finite.start(step),
+                *average,
                 bar,
-                callbacks.ScalarLog(self.writers["train"], step, plan.log_every),
+                callbacks.ScalarLog(self.scalars, step, plan.log_every),
                 callbacks.PeriodicCheckpoint(self.checkpoints, step, plan.checkpoint_every),
+                callbacks.SignOfLife(self.watchdog, step),
                 signals,
             ],
         )
         return signals.step
 
+    def _train_on(self, step: int, end: int, callbacks: list[tf.keras.callbacks.Callback]) -> None:
+        self.model.fit(
+            self._batches(step, end),
+            epochs=1,
+            steps_per_epoch=end - step,
+            verbose=0,
+            callbacks=callbacks,
+        )
+
+    def _batches(self, step: int, end: int) -> tf.data.Dataset:
+        """Return this worker's parts of the batches from one step to another, for `fit`."""
+        share = self._batch_size // self.workers.strategy.num_replicas_in_sync
+
+        def make(worker: int, workers: int) -> tf.data.Dataset:
+            return self._parts(step, end, worker, workers)
+
+        return self.workers.distribute(make, share)
+
+    @property
+    def _batch_size(self) -> int:
+        return self.config.train.batch_size * self.config.model.discriminator_updates
+
+    def _parts(
+        self, step: int, end: int, worker: int = 0, workers: int = 1, ids: bool = False
+    ) -> tf.data.Dataset:
+        """Return a worker's parts of the batches; one that was redrawn comes from another seed."""
+        cuts = {at for batch in self.redrawn for at in (batch, batch + 1) if step < at < end}
+        edges = [step, *sorted(cuts), end]
+        parts = [
+            make_batches(
+                self.config.data,
+                split=self.config.data.train_split,
+                batch_size=self._batch_size,
+                seed=self.config.seed + _ANOTHER_SEED * self.redrawn.get(first, 0),
+                start_step=first,
+                steps=last - first,
+                sub_batches=self.config.model.discriminator_updates
+                * self.config.train.micro_batches,
+                replicas=self.workers.strategy.num_replicas_in_sync,
+                worker=worker,
+                workers=workers,
+                ids=ids,
+            )
+            for first, last in zip(edges, edges[1:], strict=False)
+        ]
+        return functools.reduce(tf.data.Dataset.concatenate, parts)
+
+    def _recover(self, error: NonFiniteError) -> int:
+        """Record a step that was not finite; stop the run, or return the step to go on from."""
+        plan = self.config.train
+        self.watchdog.alive(f"flight record of step {error.step}")
+        record = self.folder / "flight_records" / f"step-{error.step}"
+        culprits = self._record(error, record)
+        batch = error.step - 1
+        told = f" {record} tells of it"
+        told += f"; samples: {', '.join(culprits)}." if culprits else "."
+        if plan.on_non_finite == "stop" or sum(self.redrawn.values()) >= plan.most_rollbacks:
+            raise NonFiniteError(error.step, error.broken, told) from error
+        logging.error("%s%s The batch is drawn anew.", error, told)
+        self.redrawn[batch] = self.redrawn.get(batch, 0) + 1
+        _write_redrawn(self.folder, self.redrawn)
+        step = self.checkpoints.restore()
+        self._enter_phase(step)
+        self.scalars.go_on(step)
+        return step
+
+    def _record(self, error: NonFiniteError, folder: Path) -> list[str]:
+        """Go to the weights before the failing step by the same steps, and look at it closely."""
+        start, last = self.checkpoints.restore(), error.step - 1
+        self._enter_phase(start)
+        if start < last:
+            logging.info("Going from step %d to %d again, to see what happened.", start, last)
+            self._train_on(start, last, [callbacks.SignOfLife(self.watchdog, start)])
+        whole = next(iter(self._parts(last, error.step, ids=True).as_numpy_iterator()))
+        share = next(iter(self._batches(last, error.step)))
+        found = self.workers.gather(self.model.sample_terms, share)
+        self.model.make_train_function(force=True)
+        operation = find_operation(lambda: self._train_on(last, error.step, []))
+        return write_record(
+            folder,
+            error=error,
+            batch=whole,
+            terms=found,
+            operation=operation,
+            recent=self.finite.recent,
+        )
+
     def validate(self, step: int) -> dict[str, Any]:
         """Restore whole validation pairs, write scalars and pictures, return the summary."""
-        protocol = make_protocol("rgb", self.scale)
-        scores = score_pairs(self.restore, self.pairs, self.scale, protocol)
-        summary = summarise(scores, self.scale, protocol)
-        with self.writers["validation"].as_default(step):
-            for system in ("baseline", "restored"):
-                for name in ("psnr", "ssim"):
-                    tag = f"val_{name}" if system == "restored" else f"val_{name}_{system}"
-                    tf.summary.scalar(tag, summary[system][name])
-            pictures = [self._before_after(pair) for pair in self.pairs[:PICTURES]]
-            for index, picture in enumerate(pictures):
-                tf.summary.image(f"before_after_truth/{index}", picture[None])
-        self.writers["validation"].flush()
+        self.watchdog.alive(f"validation after step {step}")
+        scale, weights = self.config.model.scale, self.model.generator.weights
+        values = [weight.numpy() for weight in weights]
+        self.restorer.set_weights(self.average.read(weights) if self.average else values)
+        protocol = make_protocol("rgb", scale)
+        summary = summarise(score_pairs(self.restore, self.pairs, scale, protocol), scale, protocol)
+        scores = {
+            f"val_{name}" if system == "restored" else f"val_{name}_{system}": summary[system][name]
+            for system in ("baseline", "restored")
+            for name in ("psnr", "ssim")
+        }
+        self.scalars.write("validation", step, scores)
+        pictures = map(self._before_after, self.pairs[:PICTURES])
+        named = {f"before_after_truth/{index}": picture for index, picture in enumerate(pictures)}
+        self.scalars.write_images("validation", step, named)
+        self.watchdog.alive(f"step {step + 1}")
         return summary
 
     def _before_after(self, pair: ImagePair) -> np.ndarray:
-        before = make_baseline(pair.degraded, self.scale)
+        before = make_baseline(pair.degraded, self.config.model.scale)
         return np.concatenate([before, self.restore(pair.degraded), pair.target], axis=1)
+
+
+def _read_redrawn(folder: Path) -> dict[int, int]:
+    """Return how often the batches of which steps were drawn anew, after rolling back."""
+    path = folder / REDRAWN_FILE
+    if not path.exists():
+        return {}
+    return {int(batch): times for batch, times in json.loads(path.read_text("utf-8")).items()}
+
+
+def _write_redrawn(folder: Path, redrawn: dict[int, int]) -> None:
+    files.write_json(folder / REDRAWN_FILE, {str(batch): n for batch, n in redrawn.items()})

@@ -1,0 +1,109 @@
+"""What a training would be, before it is begun: configuration, sizes, memory, time of a step."""
+
+import dataclasses
+import json
+import resource
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from tfdeblur.data.pipeline import make_batches
+from tfdeblur.models.base import RestorationModel
+from tfdeblur.studies.operations import FLOP_PER_MAC, tensor_bytes
+from tfdeblur.studies.training_cost import build_without_vgg_weights, step_macs, trace_step
+from tfdeblur.training.experiment import ExperimentConfig
+from tfdeblur.training.runtime import configure, make_strategy
+
+STEPS = 3  # That are timed, after the first.
+GIB = 2**30
+
+
+def dry_run(config: ExperimentConfig, report: Callable[[str], None] = print) -> None:
+    """Print the experiment as it would be run, then run a few steps of it in memory.
+
+    What can be known without running comes first: a step that does not fit may end the process.
+
+    Args:
+      config: the experiment.
+      report: takes each line.
+
+    Raises:
+      ValueError: a field is out of its range, or the data is not there.
+    """
+    config.validate()
+    report(json.dumps(dataclasses.asdict(config), indent=2))
+    strategy = make_strategy(config.runtime)
+    environment = configure(config.runtime, config.seed)
+    report(
+        f"runs on: {strategy.num_replicas_in_sync} replica(s), {environment['precision']}, "
+        f"{', '.join(environment['devices'])}"
+    )
+    model = build_without_vgg_weights(config)
+    for line in _sizes(model):
+        report(line)
+    share = config.train.batch_size // strategy.num_replicas_in_sync
+    macs = step_macs(config, share)
+    most = tensor_bytes(trace_step(config, model, share)) + _state_bytes(model)
+    report(f"a step of {share} pairs on a replica: {macs / 1e12:.4g} TMAC")
+    report(f"memory, estimate: at most {most / GIB:.2f} GiB, if no tensor of a step were freed")
+    for line in _measured(config, model, share, macs):
+        report(line)
+
+
+def _sizes(model: RestorationModel) -> list[str]:
+    networks = {"network": model.network, **model.discriminators}
+    lines = [
+        f"{name}: {network.count_params():,} parameters, "
+        f"{sum(int(np.prod(w.shape)) for w in network.trainable_weights):,} trained"
+        for name, network in networks.items()
+    ]
+    if model.network is not model.generator:
+        lines.insert(0, f"generator: {model.generator.count_params():,} parameters")
+    return [*lines, f"weights and optimizer slots: {_state_bytes(model) / GIB:.3f} GiB"]
+
+
+def _state_bytes(model: RestorationModel) -> int:
+    networks = [model.network, *model.discriminators.values()]
+    optimizers = [model.generator_optimizer, *model.discriminator_optimizers.values()]
+    variables = [weight for network in networks for weight in network.weights]
+    variables += [variable for optimizer in optimizers for variable in optimizer.variables]
+    return sum(int(np.prod(variable.shape)) * variable.dtype.size for variable in variables)
+
+
+def _measured(
+    config: ExperimentConfig, model: RestorationModel, share: int, macs: int
+) -> list[str]:
+    """Run the first steps of one replica on the experiment's own data."""
+    updates, micro = config.model.discriminator_updates, config.train.micro_batches
+    batches = make_batches(
+        config.data,
+        split=config.data.train_split,
+        batch_size=share * updates,
+        seed=config.seed,
+        steps=1 + STEPS,
+        sub_batches=updates * micro,
+    )
+    step = tf.function(model.train_step, autograph=False)
+    seconds = []
+    for batch in batches:
+        start = time.perf_counter()
+        logs = step(batch)
+        float(logs["loss"])
+        seconds.append(time.perf_counter() - start)
+    usual = statistics.median(seconds[1:])
+    hours = usual * config.train.steps / 3600
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    lines = [
+        f"first step, with tracing: {seconds[0]:.1f} s; then {usual:.3f} s, "
+        f"{share / usual:.1f} images/s, {FLOP_PER_MAC * macs / usual / 1e9:.0f} GFLOP/s",
+        f"all {config.train.steps:,} steps in the first phase's time: {hours:.1f} h, "
+        "without validation",
+        f"memory, measured: {peak / GIB:.2f} GiB at the peak of this process",
+    ]
+    for gpu in tf.config.list_logical_devices("GPU"):
+        used = tf.config.experimental.get_memory_info(gpu.name.removeprefix("/device:"))["peak"]
+        lines.append(f"memory, measured: {used / GIB:.2f} GiB at the peak of {gpu.name}")
+    return lines

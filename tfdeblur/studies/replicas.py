@@ -1,0 +1,176 @@
+"""Is a training step the same, however many replicas and processes share its batch?
+
+Each model of the papers, thin and shallow, makes one step on one replica, on two replicas of one
+process and on two processes that talk over loopback, each in a process of its own. What is compared
+is what the optimizers were given: gradients, summed over all updates of a step and over replicas.
+
+ReLUs have kinks: at one a rounding error decides between two gradients, which is no fault of the
+replicas. So all are replaced by a smooth function of the same slopes. Weights whose gradients are
+rounding noise, biases in front of a norm (`ModelConfig.standing_still`), are left out.
+"""
+
+import inspect
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfdeblur.data.pipeline import batch_order
+from tfdeblur.models.config import ModelConfig
+from tfdeblur.models.enhance_unet import EnhanceUnetConfig
+from tfdeblur.models.gfn import GFNConfig
+from tfdeblur.models.scgan import SCGANConfig
+from tfdeblur.models.two_branch import TwoBranchConfig
+from tfdeblur.models.wrfn import WRFNConfig
+from tfdeblur.studies.trials import build_stand_in
+from tfdeblur.training.launch import launch
+from tfdeblur.training.runtime import RuntimeConfig, make_strategy
+from tfdeblur.training.workers import Workers
+
+ONE, REPLICAS, WORKERS = "one", "replicas", "workers"  # Who shares the batch.
+RATE = 1e-3
+MOMENTUM = 0.9  # Its slots hold the sum of the updates; differences of weights would be rounded.
+
+
+def small_models() -> dict[str, tuple[ModelConfig, int, int]]:
+    """Return by name a thin model, the side of its degraded images, and the pairs of an update."""
+    gfn = GFNConfig(
+        width=4, gate_start_step=0, deblurring_blocks=1, sr_blocks=1, reconstruction_blocks=1
+    )
+    enhance_unet = EnhanceUnetConfig(
+        width=4, discriminator_updates=2, levels=1, rrrbs_per_level=1, resblocks_per_level=1
+    )
+    return {
+        "scgan": (SCGANConfig(width=4), 16, 8),
+        "mcgan": (SCGANConfig(width=4, classes=2), 16, 8),
+        "enhance_unet": (enhance_unet, 32, 4),
+        "gfn": (gfn, 8, 4),
+        "wrfn": (WRFNConfig(width=4, blocks=1), 20, 4),
+        "wrfn_bn": (WRFNConfig(width=4, blocks=1, norm="bn"), 20, 4),
+        "two_branch": (TwoBranchConfig(width=4, input_size=16, local_start_step=0), 16, 4),
+    }
+
+
+def compare(name: str, shared_by: str) -> dict[str, float]:
+    """Compare the step of a small model with the same on one replica.
+
+    Args:
+      name: of `small_models`.
+      shared_by: `replicas` or `workers`.
+
+    Returns:
+      By network, the largest difference of its updates relative to the largest of them; as `logs`
+      the largest difference of what is logged, relative to 1 and the value.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        one, other = (
+            _in_own_process(name, who, Path(folder) / f"{who}.npz") for who in (ONE, shared_by)
+        )
+    worst: dict[str, float] = {}
+    for key, value in one.items():
+        network = key.split("/")[0]
+        theirs = np.abs(value - other[key]).max()
+        if network == "logs":
+            theirs = theirs / (1 + np.abs(value).max())
+        worst[network] = max(worst.get(network, 0.0), float(theirs))
+    for network in set(worst) - {"logs"}:
+        mine = [np.abs(value).max() for key, value in one.items() if key.startswith(f"{network}/")]
+        worst[network] /= float(max(mine))
+    return worst
+
+
+def _in_own_process(name: str, shared_by: str, file: Path) -> dict[str, np.ndarray]:
+    command = [sys.executable, "-m", __name__, name, shared_by, str(file)]
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    if shared_by == WORKERS:
+        code = launch(command, 2, quiet)
+    else:
+        code = subprocess.run(command, env=quiet, check=False).returncode
+    if code:
+        raise RuntimeError(f"The step of {name} on {shared_by} must end well. Got: exit {code}.")
+    with np.load(file) as arrays:
+        return dict(arrays)
+
+
+def _step(name: str, shared_by: str) -> tuple[dict[str, np.ndarray], Workers]:
+    """Make one step by gradient descent; return every weight's updates, and the logs."""
+    config, side, count = small_models()[name]
+    chosen = {ONE: "none", REPLICAS: "mirrored", WORKERS: "multi_worker"}[shared_by]
+    strategy = make_strategy(RuntimeConfig(strategy=chosen))
+    workers, replicas = Workers.of(strategy), strategy.num_replicas_in_sync
+    assert replicas == (1 if shared_by == ONE else 2)
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        parts = inspect.signature(config.build).parameters
+        model = config.build(build_stand_in()) if "extractor" in parts else config.build()  # type: ignore[call-arg]
+        judges = {each: keras.optimizers.SGD(RATE, MOMENTUM) for each in model.discriminators}
+        model.compile(keras.optimizers.SGD(RATE, MOMENTUM), judges)
+    share = count * config.discriminator_updates // replicas
+    data = workers.distribute(_batches(config, side, count, replicas), share)
+    history = model.fit(data, steps_per_epoch=1, verbose=0).history
+    found = {f"logs/{key}": np.asarray(values[0]) for key, values in history.items()}
+    optimizers = {"network": model.generator_optimizer, **model.discriminator_optimizers}
+    networks = {"network": model.network, **model.discriminators}
+    for owner, network in networks.items():
+        slots = zip(network.trainable_weights, optimizers[owner].momentums, strict=True)
+        for number, (weight, velocity) in enumerate(slots):
+            if not weight.name.endswith(config.standing_still):
+                found[f"{owner}/{number}/{weight.name}"] = velocity.numpy() / RATE
+    return found, workers
+
+
+def _batches(
+    config: ModelConfig, side: int, count: int, replicas: int
+) -> Callable[[int, int], tf.data.Dataset]:
+    """Make what `Workers.distribute` takes: random images, laid out as in training."""
+    small, large = (side, side), (side * config.scale, side * config.scale)
+    shapes = {
+        "degraded": (*small, config.channels),
+        "target": (*large, config.channels),
+        "lr_sharp": (*small, config.channels),
+        "hr_blurry": (*large, config.channels),
+        "face_mask": (*large, 1),
+    }
+    whole, rng = count * config.discriminator_updates, np.random.default_rng(0)
+    batch = {k: rng.uniform(size=(whole, *shape)).astype("float32") for k, shape in shapes.items()}
+    batch["class_index"] = np.repeat(
+        np.arange(config.classes, dtype="int32"), whole // config.classes
+    )
+    order = batch_order(whole, config.classes, config.discriminator_updates, replicas)
+    laid_out = {name: values[order] for name, values in batch.items()}
+
+    def make(worker: int, of: int) -> tf.data.Dataset:
+        part = slice(worker * whole // of, (worker + 1) * whole // of)
+        return tf.data.Dataset.from_tensors({k: v[part] for k, v in laid_out.items()})
+
+    return make
+
+
+def _smooth_relu(x, alpha=0.0, negative_slope=0.0, **_):
+    slope = alpha + negative_slope
+    return slope * x + (1 - slope) * tf.nn.softplus(x)
+
+
+def main(name: str, shared_by: str, file: str) -> None:
+    """Make one step in this process and write what it did."""
+    import keras.src.backend
+
+    if shared_by == REPLICAS:
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+        )
+    keras.src.backend.relu = _smooth_relu
+    found, workers = _step(name, shared_by)
+    if workers.is_chief:
+        np.savez(file, **found)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

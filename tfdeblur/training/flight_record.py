@@ -1,0 +1,116 @@
+"""What is kept of a step that was not finite, so that its cause can be found.
+
+A record is a folder:
+
+    record.json    the step, what is not finite, the operation that made it, and the samples
+    operation.txt  what TensorFlow says of the operation
+    batch.npz      the step's batch, as the model saw it
+    samples/       the same as pictures
+    scalars.csv    everything that was logged in the last steps
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfdeblur.images import files
+from tfdeblur.training.callbacks import NonFiniteError
+
+RECORD_FILE = "record.json"
+_NODE = re.compile(r"\{\{node (\S+?)(/CheckNumericsV2\w*)?\}\}")
+
+
+class Operation(NamedTuple):
+    """The first operation of a step whose output is not finite.
+
+    Attributes:
+      name: begins with those of layers. Empty if every output was finite: then a sum over replicas
+        or steps went beyond the number format.
+      told: what TensorFlow says of it: shapes, inputs, where in the code it was made.
+    """
+
+    name: str = ""
+    told: str = ""
+
+
+def find_operation(run_step: Callable[[], Any]) -> Operation:
+    """Find the first operation of a step whose output is not finite.
+
+    Args:
+      run_step: traces the step anew and runs it, on the weights that the failing step began with.
+    """
+    tf.debugging.enable_check_numerics()
+    try:
+        run_step()
+    except tf.errors.InvalidArgumentError as error:
+        found = _NODE.search(str(error))
+        return Operation(found.group(1) if found else "unknown", str(error))
+    finally:
+        tf.debugging.disable_check_numerics()
+    return Operation()
+
+
+def write_record(
+    folder: Path,
+    *,
+    error: NonFiniteError,
+    batch: Mapping[str, np.ndarray],
+    terms: Mapping[str, np.ndarray],
+    operation: Operation,
+    recent: Iterable[tuple[int, Mapping[str, float]]],
+) -> list[str]:
+    """Write a record.
+
+    Args:
+      folder: is made, or what it has of a record replaced.
+      error: what was found.
+      batch: the global batch of the step, with `id`.
+      terms: of every sample, by name, in the batch's order, on the weights before the step.
+      operation: see `find_operation`.
+      recent: steps and what was logged.
+
+    Returns:
+      The ids of the samples whose images or terms are not finite.
+    """
+    arrays = {name: value for name, value in batch.items() if name != "id"}
+    images = {name: value for name, value in arrays.items() if value.ndim == 4}
+    ids = [each.decode() for each in batch["id"]]
+    checked = {**images, **{k: v for k, v in terms.items() if v.shape[:1] == (len(ids),)}}
+    samples = [
+        {
+            "place": place,
+            "id": id_,
+            "not_finite": [k for k, v in checked.items() if not np.isfinite(v[place]).all()],
+        }
+        for place, id_ in enumerate(ids)
+    ]
+    record = {
+        "step": error.step,
+        "not_finite": {name: str(value) for name, value in error.broken.items()},
+        "first_operation": operation.name,
+        "samples": samples,
+    }
+    files.write_json(folder / RECORD_FILE, record)
+    files.write_text(folder / "operation.txt", operation.told + "\n")
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays, id=np.array(ids))
+    files.write_bytes(folder / "batch.npz", buffer.getvalue())
+    for place, id_ in enumerate(ids):
+        name = f"{place:03d}-{re.sub(r'[^0-9A-Za-z._-]+', '_', id_)}"
+        for kind, values in images.items():
+            levels = np.rint(np.clip(np.nan_to_num(values[place]), 0, 1) * 255).astype(np.uint8)
+            levels = levels.repeat(3, axis=-1) if levels.shape[-1] == 1 else levels
+            files.write_image(folder / "samples" / f"{name}-{kind}.png", levels)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(("step", "name", "value"))
+    for step, logs in recent:
+        writer.writerows((step, name, repr(float(value))) for name, value in logs.items())
+    files.write_text(folder / "scalars.csv", text.getvalue())
+    return [sample["id"] for sample in samples if sample["not_finite"]]

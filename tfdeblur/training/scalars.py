@@ -1,0 +1,66 @@
+"""What a run reports: TensorBoard, and the same scalars as a CSV file.
+
+`scalars.csv` has a row per value, `split,step,name,value`, as what is logged changes with the
+phases of a training. A run that goes on drops the rows that were written after its checkpoint.
+"""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfdeblur.images import files
+
+SPLITS = ("train", "validation")
+COLUMNS = ("split", "step", "name", "value")
+CSV_FILE = "scalars.csv"
+
+
+class Scalars:
+    """Writes under `folder`: TensorBoard's files for each split, and scalars.csv."""
+
+    def __init__(self, folder: Path):
+        self._path = folder / CSV_FILE
+        self._writers = {
+            split: tf.summary.create_file_writer(str(folder / split)) for split in SPLITS
+        }
+
+    def go_on(self, step: int) -> None:
+        """Drop the rows after `step` finished steps."""
+        rows: list[tuple[str, ...] | list[str]] = [COLUMNS]
+        if self._path.exists():
+            with self._path.open(newline="", encoding="utf-8") as file:
+                whole = [row for row in csv.reader(file) if len(row) == len(COLUMNS)]
+            rows += [row for row in whole[1:] if int(row[1]) <= step]
+        buffer = io.StringIO()
+        csv.writer(buffer).writerows(rows)
+        files.write_text(self._path, buffer.getvalue())
+
+    def write(self, split: str, step: int, values: Mapping[str, float]) -> None:
+        """Write scalars of one step."""
+        with self._writers[split].as_default(step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+        self._writers[split].flush()
+        with self._path.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(
+                (split, step, name, repr(float(value))) for name, value in values.items()
+            )
+
+    def write_images(self, split: str, step: int, images: Mapping[str, np.ndarray]) -> None:
+        """Write pictures, uint8 `[H, W, 3]`, to TensorBoard."""
+        with self._writers[split].as_default(step):
+            for name, image in images.items():
+                tf.summary.image(name, image[None])
+        self._writers[split].flush()
+
+    def write_graph(self, network: tf.keras.Model) -> None:
+        """Write a network's graph to TensorBoard."""
+        call = tf.function(lambda image: network(image, training=False), autograph=False)
+        graph = call.get_concrete_function(tf.TensorSpec(network.input_shape, tf.float32)).graph
+        with self._writers["train"].as_default(0):
+            tf.summary.graph(graph)
+        self._writers["train"].flush()
