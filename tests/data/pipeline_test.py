@@ -160,9 +160,9 @@ def test_prepared_decodes_no_pair_of_the_batches_before(prepared, monkeypatch):
     monkeypatch.setattr(tf.data, "AUTOTUNE", 1)  # So that few pairs are made ahead.
     decode = reading.PairDecoder.decode
 
-    def counted(self, position, record):
+    def counted(self, position, record, **named):
         tf.numpy_function(decoded.append, [record], [])
-        return decode(self, position, record)
+        return decode(self, position, record, **named)
 
     monkeypatch.setattr(reading.PairDecoder, "decode", counted)
     read(prepared, 1, start_step=0)

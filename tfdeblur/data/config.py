@@ -34,8 +34,7 @@ class DataConfig:
         or images that are all square.
       shuffle_buffer: how many encoded pairs are shuffled at once, besides the files' order. About
         four times as many are in memory.
-      threads: that make or decode pairs; 0: as many as there are cores. Their number changes no
-        pair.
+      threads: that make or decode pairs; 0: as TensorFlow sees fit. Their number changes no pair.
     """
 
     source: str = "recipe"

@@ -214,7 +214,7 @@ def _recipe_pairs(data: DataConfig, stream: Stream) -> tf.data.Dataset:
 
     positions = tf.data.Dataset.range(stream.start_step * stream.batch_size, _ENDLESS)
     return positions.filter(stream.wanted).map(
-        call, num_parallel_calls=_PYTHON_CALLS, deterministic=True
+        call, num_parallel_calls=data.threads or _PYTHON_CALLS, deterministic=True
     )
 
 

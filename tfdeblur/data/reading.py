@@ -55,7 +55,7 @@ def prepared_pairs(data: DataConfig, stream: Stream) -> tf.data.Dataset:
     encoded = encoded.prefetch(1).unbatch().enumerate(stream.start_step * batch_size)
     decode = functools.partial(decoder.decode, with_id=stream.ids)
     return encoded.filter(stream.wanted).map(
-        decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        decode, num_parallel_calls=data.threads or tf.data.AUTOTUNE, deterministic=True
     )
 
 

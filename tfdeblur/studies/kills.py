@@ -1,0 +1,188 @@
+"""Does a training that is killed again and again end in the weights of one that is not?
+
+Runs go in processes of their own and are killed with SIGKILL, which no program can catch: some
+after a random time, some after a random step, some while a checkpoint is being written. What is
+compared is the hash over all weights, optimizer slots and averages that `tfdeblur train` prints
+last.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+TIMES = ("time", "step", "write")
+_STEP = re.compile(r"Step (\d+) of \d+, loss")
+_HASH = re.compile(r"^weights sha256: ([0-9a-f]{64})$", re.MULTILINE)
+
+
+class Kill(NamedTuple):
+    """One kill that took place: `when`, of `TIMES`, at which step, and a few words about it."""
+
+    when: str
+    step: int
+    told: str
+
+
+class KilledRun:
+    """A training in a folder, started and killed as often as one likes.
+
+    Attributes:
+      kills: in their order.
+    """
+
+    def __init__(self, arguments: Sequence[str], folder: Path, seed: int):
+        """Set up a run of `tfdeblur train` with these arguments and `--workdir`.
+
+        Each step must be logged (`--config.train.log_every=1`).
+        """
+        program = [sys.executable, "-m", "tfdeblur_tools.main", "train"]
+        self._command = [*program, *arguments, f"--workdir={folder}"]
+        self._latest = folder / "checkpoints" / "latest"
+        self._rng = np.random.default_rng(seed)
+        self._seconds = 20.0  # From a start to its first step; measured below.
+        self.kills: list[Kill] = []
+
+    def finish(self) -> str:
+        """Let it run to its end; return the hash that it prints.
+
+        Raises:
+          RuntimeError: it does not end well.
+        """
+        run = subprocess.run(self._command, capture_output=True, text=True, env=_quiet())
+        found = _HASH.search(run.stdout)
+        if run.returncode or found is None:
+            raise RuntimeError(
+                f"The training must end well. Got: exit {run.returncode}.\n{run.stderr[-3000:]}"
+            )
+        return found.group(1)
+
+    def kill(self, when: str) -> bool:
+        """Start it and kill it, by `TIMES`; False if it ended before, which is no kill."""
+        run = _Running(self._command)
+        steps_on = int(self._rng.integers(1, 8))
+        moment = self._rng.uniform(0.3, 1.5) * self._seconds
+        before = self._names()
+        told = ""
+        while run.alive() and not told:
+            if when == "time":
+                told = f"{moment:.1f} s after its start" if run.seconds() > moment else ""
+            elif when == "step":
+                if run.steps_done >= steps_on:
+                    time.sleep(self._rng.uniform(0, run.seconds_per_step()))
+                    told = f"{run.steps_done} steps after its start"
+            elif run.steps_done:
+                # Files that are being written have other names than those that are complete.
+                told = ", ".join(
+                    name for name in sorted(self._names() - before) if ".tempstate" in name
+                )
+            if when != "write":
+                time.sleep(0.01)
+        if not told:
+            return False
+        run.kill()
+        if when == "write" and not any(".tempstate" in name for name in self._names()):
+            return False  # It was complete by then.
+        if run.first_step is not None:
+            self._seconds = run.first_step
+        self.kills.append(Kill(when, run.step, told))
+        return True
+
+    def _names(self) -> set[str]:
+        try:
+            return {entry.name for entry in os.scandir(self._latest)}
+        except FileNotFoundError:
+            return set()
+
+
+class _Running:
+    """A process and the steps that it logs."""
+
+    def __init__(self, command: Sequence[str]):
+        self._start = time.monotonic()
+        self.step, self.steps_done = 0, 0
+        self.first_step: float | None = None
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=_quiet()
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self._process.stderr or ():
+            if found := _STEP.search(line):
+                self.step = int(found.group(1))
+                self.steps_done += 1
+                self.first_step = self.first_step or self.seconds()
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
+    def seconds_per_step(self) -> float:
+        return (self.seconds() - (self.first_step or 0.0)) / max(1, self.steps_done)
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        self._reader.join()
+
+
+def _quiet() -> dict[str, str]:
+    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def compare_killed(
+    arguments: Sequence[str],
+    folder: Path,
+    *,
+    kills: int,
+    writes: int,
+    seed: int,
+    report: Callable[[str], None] = print,
+) -> bool:
+    """Kill a training `kills` times, `writes` of them inside a checkpoint write; compare its end.
+
+    Args:
+      arguments: of `tfdeblur train`, without `--workdir`.
+      folder: gets the two runs, `whole` and `killed`.
+      kills: in all; those outside of writes come by turns after a time and after a step.
+      writes: how many inside of writes.
+      seed: of the moments.
+      report: takes each line.
+
+    Returns:
+      Whether the hashes are equal.
+
+    Raises:
+      RuntimeError: a run does not end well, or ends before it was killed so often.
+    """
+    rng = np.random.default_rng(seed)
+    plan = ["write"] * writes + [TIMES[number % 2] for number in range(kills - writes)]
+    whole = KilledRun(arguments, folder / "whole", seed).finish()
+    report(f"not killed: {whole}")
+    run = KilledRun(arguments, folder / "killed", seed)
+    for when in rng.permutation(plan):
+        for _ in range(10):
+            if run.kill(str(when)):
+                break
+        else:
+            raise RuntimeError(
+                f"The training must be killed {kills} times before its end. "
+                f"Got: {len(run.kills)} times."
+            )
+        last = run.kills[-1]
+        report(f"kill {len(run.kills)}: at step {last.step}, by {last.when}: {last.told}")
+    killed = run.finish()
+    report(f"killed {len(run.kills)} times: {killed}")
+    return killed == whole
