@@ -279,7 +279,7 @@ def test_checkpoint_that_cannot_be_written_names_the_last_good_one(tmp_path, mon
 
 
 def test_checkpoint_that_reads_back_damaged_is_an_error(tmp_path, monkeypatch):
-    """No older one is removed for it."""
+    """It is removed, and no older one for it."""
     write = tf.train.Checkpoint.write
 
     def damage(self, path, *arguments, **named):
@@ -293,6 +293,6 @@ def test_checkpoint_that_reads_back_damaged_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(CheckpointError, match=r"step 6 must be written and read back.*step-4\."):
         train(_config(steps=6), tmp_path)
     steps = {path.stem for path in tmp_path.glob("checkpoints/latest/*.index")}
-    assert steps == {"step-2", "step-4", "step-6"}
+    assert steps == {"step-2", "step-4"}
     monkeypatch.undo()
     assert train(_config(steps=5), tmp_path)["step"] == 5

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 TIMES = ("time", "step", "write")
+UNFINISHED = "_temp"  # In the name of what TensorFlow has not yet written whole.
 _STEP = re.compile(r"Step (\d+) of \d+, loss")
 _HASH = re.compile(r"^weights sha256: ([0-9a-f]{64})$", re.MULTILINE)
 
@@ -80,16 +81,15 @@ class KilledRun:
                     time.sleep(self._rng.uniform(0, run.seconds_per_step()))
                     told = f"{run.steps_done} steps after its start"
             elif run.steps_done:
-                # Files that are being written have other names than those that are complete.
                 told = ", ".join(
-                    name for name in sorted(self._names() - before) if ".tempstate" in name
+                    name for name in sorted(self._names() - before) if UNFINISHED in name
                 )
             if when != "write":
                 time.sleep(0.01)
         if not told:
             return False
         run.kill()
-        if when == "write" and not any(".tempstate" in name for name in self._names()):
+        if when == "write" and not any(UNFINISHED in name for name in self._names()):
             return False  # It was complete by then.
         if run.first_step is not None:
             self._seconds = run.first_step

@@ -7,6 +7,8 @@ names and renames them. A new one is read back before it is listed, and an older
 after that.
 """
 
+import re
+import shutil
 from pathlib import Path
 
 import tensorflow as tf
@@ -116,10 +118,9 @@ class Checkpoints:
             for name in written.get_variable_to_shape_map():
                 written.get_tensor(name)  # Its blocks carry checksums.
             _list(folder, listed)
-            for old in set(before) - set(listed):
-                for file in folder.glob(f"{Path(old).name}.*"):
-                    file.unlink()
+            _keep(folder, listed)
         except (tf.errors.OpError, OSError) as error:
+            _keep(folder, before)
             raise CheckpointError(
                 f"{folder}: the checkpoint of step {step} must be written and read back. "
                 f"Got: {_first_line(error)}. The last good one: "
@@ -133,6 +134,18 @@ def _list(folder: Path, paths: list[str]) -> None:
     lines = [f'model_checkpoint_path: "{names[-1]}"']
     lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
     files.write_text(folder / "checkpoint", "\n".join(lines) + "\n")
+
+
+def _keep(folder: Path, paths: list[str]) -> None:
+    """Remove other checkpoints and what a write that was cut off has left."""
+    names = {Path(path).name for path in paths}
+    for file in folder.glob("step-*"):
+        if file.name.split(".")[0] in names:
+            continue
+        if file.is_dir():
+            shutil.rmtree(file)
+        else:
+            file.unlink()
 
 
 def _listed(folder: Path) -> list[str]:
@@ -211,4 +224,5 @@ def _restore_from(path: str, model: RestorationModel, missing_ok: bool) -> tuple
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    line = next(iter(str(error).splitlines()), type(error).__name__)
+    return re.sub(r"\{\{\S+ \S+\}\} ?| \[Op:\w+\]", "", line)

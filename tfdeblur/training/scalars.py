@@ -6,7 +6,8 @@ phases of a training. A run that goes on drops the rows that were written after 
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -40,22 +41,37 @@ class Scalars:
         files.write_text(self._path, buffer.getvalue())
 
     def write(self, split: str, step: int, values: Mapping[str, float]) -> None:
-        """Write scalars of one step."""
-        with self._writers[split].as_default(step):
+        """Write scalars of one step.
+
+        Raises:
+          OSError: the disk is full, or takes no writes.
+        """
+        with self._told(step), self._writers[split].as_default(step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
-        self._writers[split].flush()
-        with self._path.open("a", newline="", encoding="utf-8") as file:
+            self._writers[split].flush()
+        with self._told(step), self._path.open("a", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(
                 (split, step, name, repr(float(value))) for name, value in values.items()
             )
 
     def write_images(self, split: str, step: int, images: Mapping[str, np.ndarray]) -> None:
-        """Write pictures, uint8 `[H, W, 3]`, to TensorBoard."""
-        with self._writers[split].as_default(step):
+        """Write pictures, uint8 `[H, W, 3]`, to TensorBoard. Raises OSError as `write`."""
+        with self._told(step), self._writers[split].as_default(step):
             for name, image in images.items():
                 tf.summary.image(name, image[None])
-        self._writers[split].flush()
+            self._writers[split].flush()
+
+    @contextmanager
+    def _told(self, step: int) -> Iterator[None]:
+        """Say what could not be written."""
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise OSError(
+                f"{self._path.parent}: the scalars of step {step} must be written. Got: {reason}."
+            ) from error
 
     def write_graph(self, network: tf.keras.Model) -> None:
         """Write a network's graph to TensorBoard."""

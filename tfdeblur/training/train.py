@@ -66,20 +66,25 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
       Interrupted: SIGTERM came; the checkpoint of the last finished step is written.
       ValueError: a field is out of its range, or differs from the run that `workdir` holds.
       callbacks.NonFiniteError: a term or gradient is not finite; a flight record tells of it.
-      checkpoints.CheckpointError: a checkpoint cannot be written.
+      OSError: `workdir` cannot be written to; `checkpoints.CheckpointError` says what is left.
     """
     config.validate()
     workdir = Path(workdir)
     workers = Workers.of(make_strategy(config.runtime))
     with tempfile.TemporaryDirectory(prefix="tfdeblur-worker-") as own:
         folder = workdir if workers.is_chief else Path(own)
-        folder.mkdir(parents=True, exist_ok=True)
-        if workers.is_chief:
-            _claim(config, workdir)
         environment = configure(config.runtime, config.seed)
         environment["replicas"] = workers.strategy.num_replicas_in_sync
         environment["workers"] = workers.count
-        files.write_json(folder / ENVIRONMENT_FILE, environment)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if workers.is_chief:
+                _claim(config, workdir)
+            files.write_json(folder / ENVIRONMENT_FILE, environment)
+        except OSError as error:
+            raise OSError(
+                f"`workdir` {workdir} must be a folder that can be written to. Got: {error}."
+            ) from error
         watchdog = Watchdog(config.runtime.hang_seconds, folder / "stacks.txt")
         with watchdog:
             with workers.strategy.scope():
