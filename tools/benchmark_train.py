@@ -16,11 +16,12 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import app, flags
 
-from tfdeblur_tools.train import define_config_flag, resolve_config
+from tfdeblur_tools.train import command_with, define_config_flag, resolve_config
 
 __all__ = ["define_flags", "main", "resolve_config"]
 
@@ -34,6 +35,12 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     ):
         flags.DEFINE_integer(name, default, about, lower_bound=1, flag_values=flag_values)
     flags.DEFINE_list("replicas", [], "numbers of replicas", flag_values=flag_values)
+    flags.register_validator(
+        "replicas",
+        lambda counts: all(count.isdecimal() and int(count) > 0 for count in counts),
+        "must be whole numbers from 1 on, divided by commas",
+        flag_values=flag_values,
+    )
     flags.DEFINE_string("json", None, "file to write the figures to", flag_values=flag_values)
 
 
@@ -46,7 +53,9 @@ def main(argv: list[str]) -> int:
     values = flags.FLAGS
     counts = [int(count) for count in values.replicas]
     if len(counts) > 1:
-        measured = [_in_own_process(count) for count in counts]
+        measured, code = _in_own_processes(counts)
+        if code:
+            return code  # The process has said why.
         print(benchmark_train.scaling(measured))
         if values.json:
             write_json(values.json, measured)
@@ -60,13 +69,23 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _in_own_process(count: int) -> dict:
+def _in_own_processes(counts: Sequence[int]) -> tuple[list[dict], int]:
+    """Measure each number of replicas; return the exit code of the first that fails, or 0."""
+    measured = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "measured.json"
-        program = [sys.executable, "-m", "tfdeblur_tools.main", "benchmark", "train"]
-        own = [f"--replicas={count}", f"--json={file}"]
-        subprocess.run([*program, *sys.argv[1:], *own], check=True, stdout=subprocess.DEVNULL)
-        return json.loads(file.read_text("utf-8"))
+        for count in counts:
+            own = (f"--replicas={count}", f"--json={file}")
+            command = command_with("benchmark", "train", own=own)
+            code = subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode
+            if code < 0:
+                raise ChildProcessError(
+                    f"Training on {count} replica(s) must end well. Got: signal {-code}."
+                )
+            if code:
+                return [], code
+            measured.append(json.loads(file.read_text("utf-8")))
+    return measured, 0
 
 
 if __name__ == "__main__":

@@ -49,6 +49,8 @@ EXPERIMENTS = {
         "--config.model.levels=1",
         "--config.model.rrrbs_per_level=1",
         "--config.model.resblocks_per_level=1",
+        "--config.model.use_drdbu=False",  # They would be traced for minutes after each kill.
+        "--config.model.use_rrrb=False",
         "--config.model.discriminator_updates=2",
         "--config.data.recipe=enhance_unet",
         "--config.data.patch_size=32",
@@ -70,7 +72,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 def main(argv: list[str]) -> int:
     """Train, kill, compare."""
-    from tfdeblur.studies.kills import compare_killed
+    from tfdeblur.studies.kills import TRAIN, compare_killed
 
     values = flags.FLAGS
     experiments = {"own": tuple(argv[1:])} if argv[1:] else EXPERIMENTS
@@ -79,7 +81,7 @@ def main(argv: list[str]) -> int:
         for number, (name, arguments) in enumerate(experiments.items()):
             print(f"{name}:", flush=True)
             same = compare_killed(
-                arguments,
+                (*TRAIN, *arguments),
                 Path(values.workdir or folder) / name,
                 kills=_share(values.kills, number, len(experiments)),
                 writes=_share(values.writes, number, len(experiments)),

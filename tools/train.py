@@ -21,6 +21,7 @@ step, and trains nothing. docs/training.md says more.
 """
 
 import sys
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -82,22 +83,28 @@ def main(argv: list[str]) -> int:
     """Train, start the workers that train, or say what would be trained."""
     del argv
     values = flags.FLAGS
-    if values.dry_run:
-        from tfdeblur.studies.dry_run import dry_run
-
-        dry_run(values.config)
-        return 0
-    if not values.workdir:
+    if not (values.workdir or values.dry_run):
         print("tfdeblur train: --workdir must name the run's folder. Got: none.", file=sys.stderr)
         return 2
     if values.local_workers > 1:
         from tfdeblur.training.launch import launch
 
-        program = [sys.executable, "-m", "tfdeblur_tools.main", "train", *sys.argv[1:]]
-        own = ["--local_workers=1", "--config.runtime.strategy=multi_worker"]  # The last counts.
-        command = [*program, *own]
-        return launch(command, values.local_workers)
+        own = ("--local_workers=1", "--config.runtime.strategy=multi_worker")
+        return launch(command_with("train", own=own), values.local_workers)
+    if values.dry_run:
+        from tfdeblur.studies.dry_run import dry_run
+
+        dry_run(values.config)
+        return 0
     return _train()
+
+
+def command_with(*verb: str, own: Sequence[str]) -> list[str]:
+    """Return this command line for another process, with flags in the place of the same ones."""
+    given = sys.argv[1:]
+    if "--" in given:
+        given = given[: given.index("--")]  # Behind it there are no flags, not even ours.
+    return [sys.executable, "-m", "tfdeblur_tools.main", *verb, *given, *own]  # The last counts.
 
 
 def _train() -> int:

@@ -337,7 +337,7 @@ def test_every_field_can_be_set_on_the_command_line():
         "domain": "dark_mode", "noise_max": 0.5, "noise_stage": "lr", "noise_on_held_out": True,
         "name": "a/b", "data_dir": "d", "train_split": "train[:-8]",
         "validation_split": "train[-8:]", "crop_size": 8, "augment_flip": True,
-        "augment_rotate": True, "shuffle_buffer": 2,
+        "augment_rotate": True, "shuffle_buffer": 2, "threads": 8,
     }  # fmt: skip
     assert changed.keys() == dataclasses.asdict(DataConfig()).keys()
     line = ["program", *(f"--config.data.{key}={value}" for key, value in changed.items())]

@@ -1,11 +1,11 @@
-"""Counts of operations, against counts by hand."""
+"""Counts of operations and sums of tensors, against counts by hand."""
 
 import keras
 import pytest
 import tensorflow as tf
 
 from tfdeblur.models.wrfn import WRFNConfig
-from tfdeblur.studies.operations import count_macs, network_macs
+from tfdeblur.studies.operations import count_macs, network_macs, tensor_bytes
 
 
 def _traced(function, *shapes):
@@ -132,3 +132,68 @@ def test_wrfn_is_what_its_kernels_say():
     generator = WRFNConfig().build_generator()
     macs = (1_427_712 - 19_008) * 64 * 64 + 19_008 * 320 * 320
     assert network_macs(generator, (1, 320, 320, 1)) == macs == pytest.approx(7.7e9, rel=3e-3)
+
+
+def _bytes(run, *shapes) -> int:
+    return tensor_bytes(tf.function(run).get_concrete_function(*map(tf.TensorSpec, shapes)))
+
+
+def test_bytes_are_those_of_what_is_made():
+    """[3, 4] times [4, 5] in float32, the same in float16, its sum; what is given is not made."""
+    made = 3 * 5 * 4 + 3 * 5 * 2 + 2
+    assert _bytes(lambda a, b: tf.reduce_sum(tf.cast(a @ b, tf.float16)), (3, 4), (4, 5)) == made
+
+
+@pytest.mark.parametrize(
+    "run, made",
+    [
+        (lambda x: tf.reshape(tf.identity(tf.exp(x)), (4, 3)), 48),  # Another view of the same.
+        (lambda x: tf.concat(tf.split(x, 2), 1), 2 * 24 + 48),  # Each part is a tensor.
+        (lambda x: (tf.exp(x), x @ tf.transpose(x))[0], 48),  # The product is asked for by nobody.
+        (lambda x: tf.cond(tf.reduce_all(x > 0), lambda: tf.exp(x), lambda: -x), 12 + 1 + 2 * 48),
+    ],
+)
+def test_bytes_of_what_is_needed(run, made):
+    """Of 4x3 float32: 48 bytes. Both branches count, as either may be taken."""
+    assert _bytes(run, (4, 3)) == made
+
+
+def test_bytes_of_a_function_count_as_often_as_it_is_called():
+    inner = tf.function(lambda x: tf.exp(x) + 1.0)
+    outer = tf.function(lambda x: inner(inner(x)))
+    assert _bytes(lambda x: outer(outer(x)) + inner(x), (3, 4)) == 5 * (2 * 48) + 48
+
+
+def test_bytes_of_variables_are_not_those_of_a_step():
+    """Reading and assigning make nothing; the product does."""
+    kept = tf.Variable(tf.zeros((3, 4)))
+
+    def run(x):
+        kept.assign_add(x * kept)
+
+    assert _bytes(run, (3, 4)) == 48
+
+
+def test_bytes_in_a_loop_count_once():
+    """Besides, the loop's own scalars."""
+
+    def run(times):
+        return lambda x: tf.while_loop(lambda k, y: k < times, lambda k, y: (k + 1, -y), (0, x))[1]
+
+    large, small = (_bytes(run(5), shape) for shape in ((300, 4), (3, 4)))
+    assert large - small == 297 * 4 * 4
+    assert _bytes(run(50), (3, 4)) == small
+
+
+def test_bytes_of_unknown_shape_are_left_out():
+    assert _bytes(lambda x: tf.reduce_sum(tf.exp(x)), (None, 4)) == 4
+
+
+def test_bytes_grow_with_the_batch():
+    """3x3 and 1x1 on 5x7 px of 2 channels, each with its bias; no tensor of the weights' size."""
+    network = _network(
+        (None, None, 2), keras.layers.Conv2D(4, 3, padding="same"), keras.layers.Conv2D(3, 1)
+    )
+    for count in (1, 6):
+        made = count * 5 * 7 * (2 * 4 + 2 * 3) * 4
+        assert _bytes(lambda x: network(x, training=False), (count, 5, 7, 2)) == made

@@ -1,6 +1,7 @@
 """How fast an experiment trains on this machine, and what its time goes to.
 
-Four things take turns, round by round, so that a noisy machine disturbs all alike:
+Four things take turns, round by round, so that a noisy machine disturbs all alike; each begins
+with some steps that are not counted, which trace it and use up the batches that wait for it:
 
     peak      a convolution of 3x3 and one of 5x5 over many channels: what the machine can do
     bare      the model's train step in a loop around one `tf.function`, on one batch in memory
@@ -10,6 +11,7 @@ Four things take turns, round by round, so that a noisy machine disturbs all ali
 The share of time that a run waits for data is 1 - fit / run.
 """
 
+import functools
 import os
 import platform
 import resource
@@ -36,7 +38,7 @@ from tfdeblur.training.workers import Workers
 
 PEAK_SHAPES = ((3, 128), (5, 64))  # Side of a kernel, channels in and out.
 PEAK_IMAGES = (8, 96, 96)
-PEAK_REPEATS = 4
+SETTLE = 3  # Steps of a turn that are not counted: `make_batches` keeps two batches ready.
 GIB = 2**30
 
 
@@ -46,7 +48,7 @@ def measure_training(config: ExperimentConfig, rounds: int, steps: int) -> dict[
     Args:
       config: the experiment; its strategy decides how many replicas share a batch.
       rounds: how often each takes its turn.
-      steps: of each turn.
+      steps: of each turn that are counted.
 
     Returns:
       JSON values: seconds of a step for `bare`, `fit` and `run`, each as median, least and most;
@@ -60,14 +62,16 @@ def measure_training(config: ExperimentConfig, rounds: int, steps: int) -> dict[
     strategy = make_strategy(config.runtime)
     environment = configure(config.runtime, config.seed)
     replicas = strategy.num_replicas_in_sync
+    _batches(config, replicas)  # Data that is not there is refused before anything is traced.
     macs = step_macs(config, config.train.batch_size // replicas) * replicas
     with strategy.scope():
         model = build_without_vgg_weights(config)
     with tempfile.TemporaryDirectory() as folder:
-        turns = _turns(config, model, Workers.of(strategy), Path(folder), steps)
-        taken = _take_turns(turns, rounds)
+        turns = _turns(config, model, Workers.of(strategy), Path(folder))
+        taken = take_turns(turns, rounds, steps)
+    devices = replicas if tf.config.list_physical_devices("GPU") else 1  # CPUs share the cores.
     peak = [
-        FLOP_PER_MAC * _peak_macs(*shape) / seconds / 1e9
+        devices * FLOP_PER_MAC * _peak_macs(*shape) / seconds / 1e9
         for shape in PEAK_SHAPES
         for seconds in taken[f"peak{shape}"]
     ]
@@ -97,90 +101,114 @@ def measure_training(config: ExperimentConfig, rounds: int, steps: int) -> dict[
     }
 
 
-def _turns(
-    config: ExperimentConfig, model: RestorationModel, workers: Workers, folder: Path, steps: int
-) -> dict[str, Callable[[], float]]:
-    """Return what takes turns; each returns the seconds of one step."""
-    updates, replicas = config.model.discriminator_updates, workers.strategy.num_replicas_in_sync
-    whole = config.train.batch_size * updates
+class Continued(tf.distribute.DistributedDataset):
+    """A stream that each `fit` takes up where the one before has left it.
 
-    def batches(worker: int, of: int) -> tf.data.Dataset:
-        return make_batches(
-            config.data,
-            split=config.data.train_split,
-            batch_size=whole,
-            seed=config.seed,
-            sub_batches=updates * config.train.micro_batches,
-            replicas=replicas,
-            worker=worker,
-            workers=of,
-        )
+    Keras would read a bare iterator through a Python generator, a data set from its beginning.
+    """
+
+    def __init__(self, batches: tf.data.Dataset):
+        """Begin at the first of `batches`."""
+        self._iterator, self._element_spec = iter(batches), batches.element_spec
+
+    def __iter__(self) -> Any:
+        return self._iterator
+
+    @property
+    def element_spec(self) -> Any:
+        return self._element_spec
+
+
+def _batches(
+    config: ExperimentConfig, replicas: int, worker: int = 0, workers: int = 1
+) -> tf.data.Dataset:
+    """Make a worker's parts of the experiment's own batches."""
+    updates = config.model.discriminator_updates
+    return make_batches(
+        config.data,
+        split=config.data.train_split,
+        batch_size=config.train.batch_size * updates,
+        seed=config.seed,
+        sub_batches=updates * config.train.micro_batches,
+        replicas=replicas,
+        worker=worker,
+        workers=workers,
+    )
+
+
+def _turns(
+    config: ExperimentConfig, model: RestorationModel, workers: Workers, folder: Path
+) -> dict[str, Callable[[int], None]]:
+    """Return what takes turns: functions that make a number of steps."""
+    replicas = workers.strategy.num_replicas_in_sync
 
     def repeated(worker: int, of: int) -> tf.data.Dataset:
-        return batches(worker, of).take(1).cache().repeat()
+        return _batches(config, replicas, worker, of).take(1).cache().repeat()
 
-    share = whole // replicas
-    stored = iter(workers.distribute(repeated, share))
-    batch = next(stored)
+    share = config.train.batch_size * config.model.discriminator_updates // replicas
+    batch = next(iter(workers.distribute(repeated, share)))
     loop = tf.function(
         lambda batch: workers.strategy.run(model.train_step, args=(batch,)), autograph=False
     )
     streams = {
-        "fit": workers.distribute(repeated, share),
-        "run": workers.distribute(batches, share),
+        "fit": Continued(workers.distribute(repeated, share)),
+        "run": Continued(workers.distribute(functools.partial(_batches, config, replicas), share)),
     }
-    iterators = {name: iter(stream) for name, stream in streams.items()}
     scalars = Scalars(folder)
     watchdog = Watchdog(0.0, folder / "stacks.txt")
 
-    def bare() -> float:
+    def bare(steps: int) -> None:
         for _ in range(steps):
-            logs = loop(batch)
-            tf.nest.map_structure(_wait_for, logs)
-        return steps
+            for value in loop(batch).values():
+                for each in workers.strategy.experimental_local_results(value):
+                    each.numpy()  # As callbacks do.
 
-    def fit(name: str) -> float:
+    def fit(name: str, steps: int) -> None:
+        bar = callbacks.Progress(0, steps, config.train.batch_size, steps + 1)
         model.fit(
-            iterators[name],
+            streams[name],
             epochs=1,
             steps_per_epoch=steps,
             verbose=0,
             callbacks=[
                 callbacks.StopOnNonFinite(),
-                callbacks.Progress(0, steps, config.train.batch_size, steps + 1),
+                bar,
                 callbacks.ScalarLog(scalars, 0, config.train.log_every),
                 callbacks.SignOfLife(watchdog, 0),
                 callbacks.StopOnSignal(0, workers),
             ],
         )
-        return steps
+        bar.close()
 
-    turns: dict[str, Callable[[], float]] = {
+    return {
         "bare": bare,
-        "fit": lambda: fit("fit"),
-        "run": lambda: fit("run"),
+        "fit": functools.partial(fit, "fit"),
+        "run": functools.partial(fit, "run"),
+        **{f"peak{shape}": _make_peak(*shape) for shape in PEAK_SHAPES},
     }
-    for shape in PEAK_SHAPES:
-        turns[f"peak{shape}"] = _make_peak(*shape)
-    return turns
 
 
-def _take_turns(turns: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Time each turn, after one of each that is not counted: seconds of one step."""
+def take_turns(
+    turns: dict[str, Callable[[int], None]], rounds: int, steps: int
+) -> dict[str, list[float]]:
+    """Time `steps` steps of each turn in every round, after `SETTLE` that are not counted.
+
+    Args:
+      turns: functions that make a number of steps, by name.
+      rounds: how often each takes its turn.
+      steps: that are counted.
+
+    Returns:
+      By name the seconds of one step, of each round.
+    """
     taken: dict[str, list[float]] = {name: [] for name in turns}
-    for round_ in range(rounds + 1):
+    for _ in range(rounds):
         for name, turn in turns.items():
+            turn(SETTLE)
             start = time.perf_counter()
-            steps = turn()
-            if round_:
-                taken[name].append((time.perf_counter() - start) / steps)
+            turn(steps)
+            taken[name].append((time.perf_counter() - start) / steps)
     return taken
-
-
-def _wait_for(value: Any) -> None:
-    """Wait until a replica's or the only value is there, as callbacks do."""
-    for each in tf.distribute.get_strategy().experimental_local_results(value):
-        each.numpy()
 
 
 def _peak_macs(side: int, channels: int) -> int:
@@ -188,17 +216,16 @@ def _peak_macs(side: int, channels: int) -> int:
     return count * height * width * side * side * channels * channels
 
 
-def _make_peak(side: int, channels: int) -> Callable[[], float]:
+def _make_peak(side: int, channels: int) -> Callable[[int], None]:
     """Return a turn of a large convolution in the precision that the policy computes in."""
     dtype = tf.keras.mixed_precision.global_policy().compute_dtype
     images = tf.cast(tf.random.stateless_normal((*PEAK_IMAGES, channels), (0, side)), dtype)
     kernel = tf.cast(tf.random.stateless_normal((side, side, channels, channels), (1, side)), dtype)
     convolve = tf.function(lambda: tf.reduce_max(tf.nn.conv2d(images, kernel, 1, "SAME")))
 
-    def turn() -> float:
-        for _ in range(PEAK_REPEATS):
+    def turn(steps: int) -> None:
+        for _ in range(steps):
             convolve().numpy()
-        return PEAK_REPEATS
 
     return turn
 
@@ -209,7 +236,7 @@ def describe(measured: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"{measured['experiment']}: batch {measured['batch_size']}, {measured['precision']}, "
-            f"{measured['replicas']} replica(s), {measured['step_macs'] / 1e12:.3f} TMAC a step",
+            f"{measured['replicas']} replica(s), {measured['step_macs'] / 1e12:.4g} TMAC a step",
             f"  images/s          {measured['images_per_second']:.2f}",
             f"  seconds of a step {seconds['run']}; on one batch {seconds['fit']}; "
             f"bare loop {seconds['bare']}",

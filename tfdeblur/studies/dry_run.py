@@ -21,7 +21,11 @@ STEPS = 3  # That are timed, after the first.
 GIB = 2**30
 
 
-def dry_run(config: ExperimentConfig, report: Callable[[str], None] = print) -> None:
+def _print(line: str) -> None:
+    print(line, flush=True)  # A process that is killed loses what waits in its buffers.
+
+
+def dry_run(config: ExperimentConfig, report: Callable[[str], None] = _print) -> None:
     """Print the experiment as it would be run, then run a few steps of it in memory.
 
     What can be known without running comes first: a step that does not fit may end the process.
@@ -37,20 +41,38 @@ def dry_run(config: ExperimentConfig, report: Callable[[str], None] = print) -> 
     report(json.dumps(dataclasses.asdict(config), indent=2))
     strategy = make_strategy(config.runtime)
     environment = configure(config.runtime, config.seed)
+    replicas = strategy.num_replicas_in_sync
     report(
-        f"runs on: {strategy.num_replicas_in_sync} replica(s), {environment['precision']}, "
+        f"runs on: {replicas} replica(s), {environment['precision']}, "
         f"{', '.join(environment['devices'])}"
     )
+    batches = _shares(config, replicas)
     model = build_without_vgg_weights(config)
-    for line in _sizes(model):
+    state = state_bytes(model, config.train.average_decay > 0)
+    for line in [*_sizes(model), f"weights and optimizer slots: {state / GIB:.3f} GiB"]:
         report(line)
-    share = config.train.batch_size // strategy.num_replicas_in_sync
+    share = config.train.batch_size // replicas
     macs = step_macs(config, share)
-    most = tensor_bytes(trace_step(config, model, share)) + _state_bytes(model)
+    most = tensor_bytes(trace_step(config, model, share)) + state
     report(f"a step of {share} pairs on a replica: {macs / 1e12:.4g} TMAC")
     report(f"memory, estimate: at most {most / GIB:.2f} GiB, if no tensor of a step were freed")
-    for line in _measured(config, model, share, macs):
+    for line in _measured(config, model, batches, share, macs):
         report(line)
+
+
+def _shares(config: ExperimentConfig, replicas: int) -> tf.data.Dataset:
+    """Return the first replica's shares of the experiment's own batches."""
+    updates = config.model.discriminator_updates
+    return make_batches(
+        config.data,
+        split=config.data.train_split,
+        batch_size=config.train.batch_size * updates,
+        seed=config.seed,
+        steps=1 + STEPS,
+        sub_batches=updates * config.train.micro_batches,
+        replicas=replicas,
+        workers=replicas,
+    )
 
 
 def _sizes(model: RestorationModel) -> list[str]:
@@ -62,30 +84,30 @@ def _sizes(model: RestorationModel) -> list[str]:
     ]
     if model.network is not model.generator:
         lines.insert(0, f"generator: {model.generator.count_params():,} parameters")
-    return [*lines, f"weights and optimizer slots: {_state_bytes(model) / GIB:.3f} GiB"]
+    return lines
 
 
-def _state_bytes(model: RestorationModel) -> int:
-    networks = [model.network, *model.discriminators.values()]
+def state_bytes(model: RestorationModel, averaged: bool) -> int:
+    """Add up what a compiled model keeps between two steps: weights, VGG-19's too, and slots.
+
+    Args:
+      model: compiled.
+      averaged: whether there is an average of the trained network's weights besides.
+    """
     optimizers = [model.generator_optimizer, *model.discriminator_optimizers.values()]
-    variables = [weight for network in networks for weight in network.weights]
-    variables += [variable for optimizer in optimizers for variable in optimizer.variables]
+    variables = [*model.weights, *(v for optimizer in optimizers for v in optimizer.variables)]
+    variables += model.network.trainable_variables if averaged else []
     return sum(int(np.prod(variable.shape)) * variable.dtype.size for variable in variables)
 
 
 def _measured(
-    config: ExperimentConfig, model: RestorationModel, share: int, macs: int
+    config: ExperimentConfig,
+    model: RestorationModel,
+    batches: tf.data.Dataset,
+    share: int,
+    macs: int,
 ) -> list[str]:
-    """Run the first steps of one replica on the experiment's own data."""
-    updates, micro = config.model.discriminator_updates, config.train.micro_batches
-    batches = make_batches(
-        config.data,
-        split=config.data.train_split,
-        batch_size=share * updates,
-        seed=config.seed,
-        steps=1 + STEPS,
-        sub_batches=updates * micro,
-    )
+    """Run the first steps of one replica."""
     step = tf.function(model.train_step, autograph=False)
     seconds = []
     for batch in batches:

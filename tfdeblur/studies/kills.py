@@ -13,12 +13,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+TRAIN = (sys.executable, "-m", "tfdeblur_tools.main", "train")
 TIMES = ("time", "step", "write")
 UNFINISHED = "_temp"  # In the name of what TensorFlow has not yet written whole.
 _STEP = re.compile(r"Step (\d+) of \d+, loss")
@@ -38,18 +40,17 @@ class KilledRun:
 
     Attributes:
       kills: in their order.
+      seconds_to_first_step: from a start on.
     """
 
-    def __init__(self, arguments: Sequence[str], folder: Path, seed: int):
-        """Set up a run of `tfdeblur train` with these arguments and `--workdir`.
-
-        Each step must be logged (`--config.train.log_every=1`).
-        """
-        program = [sys.executable, "-m", "tfdeblur_tools.main", "train"]
-        self._command = [*program, *arguments, f"--workdir={folder}"]
+    def __init__(
+        self, command: Sequence[str], folder: Path, seed: int, seconds_to_first_step: float = 0.0
+    ):
+        """Set up a run: a command, to which `--workdir` is added, that logs each step."""
+        self.seconds_to_first_step = seconds_to_first_step
+        self._command = [*command, f"--workdir={folder}"]
         self._latest = folder / "checkpoints" / "latest"
         self._rng = np.random.default_rng(seed)
-        self._seconds = 20.0  # From a start to its first step; measured below.
         self.kills: list[Kill] = []
 
     def finish(self) -> str:
@@ -58,19 +59,21 @@ class KilledRun:
         Raises:
           RuntimeError: it does not end well.
         """
-        run = subprocess.run(self._command, capture_output=True, text=True, env=_quiet())
-        found = _HASH.search(run.stdout)
-        if run.returncode or found is None:
+        run = _Running(self._command)
+        output = run.wait()
+        found = _HASH.search(output)
+        if run.code or found is None:
             raise RuntimeError(
-                f"The training must end well. Got: exit {run.returncode}.\n{run.stderr[-3000:]}"
+                f"The training must end well. Got: exit {run.code}.\n{''.join(run.lines)[-3000:]}"
             )
+        self.seconds_to_first_step = run.first_step or run.seconds()
         return found.group(1)
 
     def kill(self, when: str) -> bool:
         """Start it and kill it, by `TIMES`; False if it ended before, which is no kill."""
         run = _Running(self._command)
         steps_on = int(self._rng.integers(1, 8))
-        moment = self._rng.uniform(0.3, 1.5) * self._seconds
+        moment = self._rng.uniform(0.3, 1.2) * self.seconds_to_first_step
         before = self._names()
         told = ""
         while run.alive() and not told:
@@ -91,8 +94,6 @@ class KilledRun:
         run.kill()
         if when == "write" and not any(UNFINISHED in name for name in self._names()):
             return False  # It was complete by then.
-        if run.first_step is not None:
-            self._seconds = run.first_step
         self.kills.append(Kill(when, run.step, told))
         return True
 
@@ -110,14 +111,21 @@ class _Running:
         self._start = time.monotonic()
         self.step, self.steps_done = 0, 0
         self.first_step: float | None = None
+        self.lines: deque[str] = deque(maxlen=100)
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         self._process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=_quiet()
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
         for line in self._process.stderr or ():
+            self.lines.append(line)
             if found := _STEP.search(line):
                 self.step = int(found.group(1))
                 self.steps_done += 1
@@ -132,18 +140,24 @@ class _Running:
     def seconds_per_step(self) -> float:
         return (self.seconds() - (self.first_step or 0.0)) / max(1, self.steps_done)
 
+    @property
+    def code(self) -> int | None:
+        return self._process.returncode
+
     def kill(self) -> None:
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-        self._reader.join()
+        self.wait()
 
-
-def _quiet() -> dict[str, str]:
-    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    def wait(self) -> str:
+        """Wait for its end; return what it printed, which is a few lines."""
+        with self._process:
+            output = self._process.stdout.read() if self._process.stdout else ""
+            self._reader.join()
+        return output
 
 
 def compare_killed(
-    arguments: Sequence[str],
+    command: Sequence[str],
     folder: Path,
     *,
     kills: int,
@@ -154,7 +168,8 @@ def compare_killed(
     """Kill a training `kills` times, `writes` of them inside a checkpoint write; compare its end.
 
     Args:
-      arguments: of `tfdeblur train`, without `--workdir`.
+      command: `TRAIN` and its arguments, without `--workdir` and with
+        `--config.train.log_every=1`.
       folder: gets the two runs, `whole` and `killed`.
       kills: in all; those outside of writes come by turns after a time and after a step.
       writes: how many inside of writes.
@@ -169,9 +184,10 @@ def compare_killed(
     """
     rng = np.random.default_rng(seed)
     plan = ["write"] * writes + [TIMES[number % 2] for number in range(kills - writes)]
-    whole = KilledRun(arguments, folder / "whole", seed).finish()
+    never = KilledRun(command, folder / "whole", seed)
+    whole = never.finish()
     report(f"not killed: {whole}")
-    run = KilledRun(arguments, folder / "killed", seed)
+    run = KilledRun(command, folder / "killed", seed, never.seconds_to_first_step)
     for when in rng.permutation(plan):
         for _ in range(10):
             if run.kill(str(when)):

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from typing import TextIO
 
 from tfdeblur.training.workers import VARIABLE
 
@@ -31,7 +32,8 @@ def launch(command: Sequence[str], count: int, environment: Mapping[str, str] = 
     """
     addresses = _free_addresses(count)
     threads = str(max(1, (os.cpu_count() or 1) // count))
-    workers = []
+    workers: list[subprocess.Popen] = []
+    readers: list[threading.Thread] = []
     for index in range(count):
         task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         own = {
@@ -44,13 +46,18 @@ def launch(command: Sequence[str], count: int, environment: Mapping[str, str] = 
         worker = subprocess.Popen(command, env=own, text=True, **output)  # type: ignore[call-overload]
         workers.append(worker)
         if index:
-            threading.Thread(target=_pass_on, args=(index, worker), daemon=True).start()
+            reader = threading.Thread(target=_pass_on, args=(index, worker.stdout), daemon=True)
+            reader.start()
+            readers.append(reader)
     before = {
         number: signal.signal(number, lambda number, _: _tell(workers, number))
         for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
-        return _wait(workers)
+        code = _wait(workers)
+        for reader in readers:
+            reader.join()
+        return code
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -68,9 +75,10 @@ def _free_addresses(count: int) -> list[str]:
             each.close()
 
 
-def _pass_on(index: int, worker: subprocess.Popen) -> None:
-    for line in worker.stdout or ():
-        print(f"[worker {index}] {line}", end="", file=sys.stderr, flush=True)
+def _pass_on(index: int, lines: TextIO) -> None:
+    with lines:
+        for line in lines:
+            print(f"[worker {index}] {line}", end="", file=sys.stderr, flush=True)
 
 
 def _tell(workers: Sequence[subprocess.Popen], number: int) -> None:
@@ -83,7 +91,7 @@ def _wait(workers: Sequence[subprocess.Popen]) -> int:
     """Wait for all; once one has failed, end the others."""
     failed: int | None = None
     deadline = float("inf")
-    while any(worker.poll() is None for worker in workers):
+    while None in [worker.poll() for worker in workers]:
         codes = [worker.returncode for worker in workers if worker.returncode]
         if codes and failed is None:
             failed, deadline = codes[0], time.monotonic() + GRACE_SECONDS

@@ -6,8 +6,6 @@ again goes on from the latest checkpoint.
 """
 
 import dataclasses
-import functools
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -18,7 +16,7 @@ import tensorflow as tf
 from absl import logging
 
 from tfdeblur.data.pairs import ImagePair
-from tfdeblur.data.pipeline import make_batches, make_validation
+from tfdeblur.data.pipeline import make_validation
 from tfdeblur.evaluation.evaluate import make_baseline, score_pairs, summarise
 from tfdeblur.evaluation.protocols import make_protocol
 from tfdeblur.images import files
@@ -26,6 +24,7 @@ from tfdeblur.images.tensors import to_float, to_uint8
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.training import callbacks
 from tfdeblur.training.averaging import AveragedWeights
+from tfdeblur.training.batch_stream import BatchStream
 from tfdeblur.training.callbacks import NonFiniteError
 from tfdeblur.training.checkpoints import Checkpoints
 from tfdeblur.training.digest import weights_sha256
@@ -36,7 +35,7 @@ from tfdeblur.training.experiment import (
     load_config,
     save_config,
 )
-from tfdeblur.training.flight_record import find_operation, write_record
+from tfdeblur.training.flight_record import Operation, find_operation, write_record
 from tfdeblur.training.initialise import initialise
 from tfdeblur.training.optimizer import start_schedule
 from tfdeblur.training.runtime import configure, make_strategy
@@ -45,9 +44,7 @@ from tfdeblur.training.watchdog import Watchdog
 from tfdeblur.training.workers import Workers
 
 ENVIRONMENT_FILE = "environment.json"
-REDRAWN_FILE = "redrawn.json"
 PICTURES = 4  # Before/after pictures of each validation in TensorBoard.
-_ANOTHER_SEED = 1_000_003  # Between the seeds of a batch and of the one in its place.
 
 
 def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
@@ -100,7 +97,9 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
                     initialise(model, config.train.init_from, partly=config.train.init_partly)
                 if step == 0 and average:
                     average.start()
-            return _Run(config, folder, model, average, checkpoints, workers, watchdog).go_on(step)
+            stream = BatchStream(config, workers, workdir)
+            run = _Run(config, folder, model, average, checkpoints, workers, watchdog, stream)
+            return run.go_on(step)
 
 
 def build_model(config: ExperimentConfig) -> RestorationModel:
@@ -196,6 +195,7 @@ class _Run:
         checkpoints: Checkpoints,
         workers: Workers,
         watchdog: Watchdog,
+        stream: BatchStream,
     ):
         self.config = config
         self.folder = folder
@@ -206,7 +206,7 @@ class _Run:
         self.watchdog = watchdog
         self.scalars = Scalars(folder / "logs")
         self.finite = callbacks.StopOnNonFinite()
-        self.redrawn = _read_redrawn(folder)
+        self.stream = stream
         # What is scored is a copy: it may hold averages, and belongs to no strategy.
         self.restorer = config.model.build_generator()
         self.restore = make_restore(self.restorer, config.model.channels)
@@ -311,50 +311,12 @@ class _Run:
 
     def _train_on(self, step: int, end: int, callbacks: list[tf.keras.callbacks.Callback]) -> None:
         self.model.fit(
-            self._batches(step, end),
+            self.stream.between(step, end),
             epochs=1,
             steps_per_epoch=end - step,
             verbose=0,
             callbacks=callbacks,
         )
-
-    def _batches(self, step: int, end: int) -> tf.data.Dataset:
-        """Return this worker's parts of the batches from one step to another, for `fit`."""
-        share = self._batch_size // self.workers.strategy.num_replicas_in_sync
-
-        def make(worker: int, workers: int) -> tf.data.Dataset:
-            return self._parts(step, end, worker, workers)
-
-        return self.workers.distribute(make, share)
-
-    @property
-    def _batch_size(self) -> int:
-        return self.config.train.batch_size * self.config.model.discriminator_updates
-
-    def _parts(
-        self, step: int, end: int, worker: int = 0, workers: int = 1, ids: bool = False
-    ) -> tf.data.Dataset:
-        """Return a worker's parts of the batches; one that was redrawn comes from another seed."""
-        cuts = {at for batch in self.redrawn for at in (batch, batch + 1) if step < at < end}
-        edges = [step, *sorted(cuts), end]
-        parts = [
-            make_batches(
-                self.config.data,
-                split=self.config.data.train_split,
-                batch_size=self._batch_size,
-                seed=self.config.seed + _ANOTHER_SEED * self.redrawn.get(first, 0),
-                start_step=first,
-                steps=last - first,
-                sub_batches=self.config.model.discriminator_updates
-                * self.config.train.micro_batches,
-                replicas=self.workers.strategy.num_replicas_in_sync,
-                worker=worker,
-                workers=workers,
-                ids=ids,
-            )
-            for first, last in zip(edges, edges[1:], strict=False)
-        ]
-        return functools.reduce(tf.data.Dataset.concatenate, parts)
 
     def _recover(self, error: NonFiniteError) -> int:
         """Record a step that was not finite; stop the run, or return the step to go on from."""
@@ -362,14 +324,12 @@ class _Run:
         self.watchdog.alive(f"flight record of step {error.step}")
         record = self.folder / "flight_records" / f"step-{error.step}"
         culprits = self._record(error, record)
-        batch = error.step - 1
         told = f" {record} tells of it"
         told += f"; samples: {', '.join(culprits)}." if culprits else "."
-        if plan.on_non_finite == "stop" or sum(self.redrawn.values()) >= plan.most_rollbacks:
+        if plan.on_non_finite == "stop" or self.stream.redrawn.total() >= plan.most_rollbacks:
             raise NonFiniteError(error.step, error.broken, told) from error
         logging.error("%s%s The batch is drawn anew.", error, told)
-        self.redrawn[batch] = self.redrawn.get(batch, 0) + 1
-        _write_redrawn(self.folder, self.redrawn)
+        self.stream.draw_anew(error.step - 1, self.folder)
         step = self.checkpoints.restore()
         self._enter_phase(step)
         self.scalars.go_on(step)
@@ -382,15 +342,17 @@ class _Run:
         if start < last:
             logging.info("Going from step %d to %d again, to see what happened.", start, last)
             self._train_on(start, last, [callbacks.SignOfLife(self.watchdog, start)])
-        whole = next(iter(self._parts(last, error.step, ids=True).as_numpy_iterator()))
-        share = next(iter(self._batches(last, error.step)))
+        share = next(iter(self.stream.between(last, error.step)))
         found = self.workers.gather(self.model.sample_terms, share)
         self.model.make_train_function(force=True)
-        operation = find_operation(lambda: self._train_on(last, error.step, []))
+        if self.workers.count == 1:
+            operation = find_operation(lambda: self._train_on(last, error.step, []))
+        else:  # The process that finds it would leave the others waiting for its gradients.
+            operation = Operation(told="It is looked for in trainings of one process only.")
         return write_record(
             folder,
             error=error,
-            batch=whole,
+            batch=self.stream.whole(last),
             terms=found,
             operation=operation,
             recent=self.finite.recent,
@@ -419,15 +381,3 @@ class _Run:
     def _before_after(self, pair: ImagePair) -> np.ndarray:
         before = make_baseline(pair.degraded, self.config.model.scale)
         return np.concatenate([before, self.restore(pair.degraded), pair.target], axis=1)
-
-
-def _read_redrawn(folder: Path) -> dict[int, int]:
-    """Return how often the batches of which steps were drawn anew, after rolling back."""
-    path = folder / REDRAWN_FILE
-    if not path.exists():
-        return {}
-    return {int(batch): times for batch, times in json.loads(path.read_text("utf-8")).items()}
-
-
-def _write_redrawn(folder: Path, redrawn: dict[int, int]) -> None:
-    files.write_json(folder / REDRAWN_FILE, {str(batch): n for batch, n in redrawn.items()})

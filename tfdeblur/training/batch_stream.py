@@ -1,0 +1,74 @@
+"""Which batches a run sees: a function of the experiment, and of what was drawn anew."""
+
+import functools
+import json
+from collections import Counter
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfdeblur.data.pipeline import make_batches
+from tfdeblur.images import files
+from tfdeblur.training.experiment import ExperimentConfig
+from tfdeblur.training.workers import Workers
+
+REDRAWN_FILE = "redrawn.json"
+_ANOTHER_SEED = 1_000_003  # Between the seeds of a batch and of the one in its place.
+
+
+class BatchStream:
+    """The batches of a run, by step; each worker makes its part of them.
+
+    A batch that made a step fail may be drawn anew, from another seed. Which were drawn anew stands
+    in the run's folder, so that a run that goes on sees the same.
+
+    Attributes:
+      redrawn: how often, by the number of finished steps before the batch.
+    """
+
+    def __init__(self, config: ExperimentConfig, workers: Workers, workdir: Path):
+        """Read from the run's folder which batches were drawn anew."""
+        self._config, self._workers = config, workers
+        self._size = config.train.batch_size * config.model.discriminator_updates
+        path = workdir / REDRAWN_FILE
+        known = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        self.redrawn = Counter({int(step): times for step, times in known.items()})
+
+    def draw_anew(self, step: int, folder: Path) -> None:
+        """Replace the batch of the step after `step` finished ones, and keep it in `folder`."""
+        self.redrawn[step] += 1
+        known = {str(step): times for step, times in sorted(self.redrawn.items())}
+        files.write_json(folder / REDRAWN_FILE, known)
+
+    def between(self, step: int, end: int) -> tf.data.Dataset:
+        """Return this worker's parts of the batches from one step to another, for `fit`."""
+        share = self._size // self._workers.strategy.num_replicas_in_sync
+        return self._workers.distribute(functools.partial(self._parts, step, end), share)
+
+    def whole(self, step: int) -> dict:
+        """Return the batch after `step` finished steps, of all workers, with `id`, as arrays."""
+        return next(iter(self._parts(step, step + 1, 0, 1, ids=True).as_numpy_iterator()))
+
+    def _parts(
+        self, step: int, end: int, worker: int, workers: int, ids: bool = False
+    ) -> tf.data.Dataset:
+        cuts = {at for batch in self.redrawn for at in (batch, batch + 1) if step < at < end}
+        edges = [step, *sorted(cuts), end]
+        config = self._config
+        parts = [
+            make_batches(
+                config.data,
+                split=config.data.train_split,
+                batch_size=self._size,
+                seed=config.seed + _ANOTHER_SEED * self.redrawn[first],
+                start_step=first,
+                steps=last - first,
+                sub_batches=config.model.discriminator_updates * config.train.micro_batches,
+                replicas=self._workers.strategy.num_replicas_in_sync,
+                worker=worker,
+                workers=workers,
+                ids=ids,
+            )
+            for first, last in zip(edges, edges[1:], strict=False)
+        ]
+        return functools.reduce(tf.data.Dataset.concatenate, parts)
