@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfdeblur.studies import trials
 from tfdeblur.studies.trials import build_stand_in, run_trial
 from tfdeblur.training.callbacks import NonFiniteError
-from tfdeblur_configs import enhance_unet_faces, scgan_text, two_branch_faces
+from tfdeblur_configs import enhance_unet_faces, mcgan, scgan_text, two_branch_faces
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +78,11 @@ def test_the_stand_in_is_frozen_and_always_the_same():
     np.testing.assert_array_equal(first, second)
     assert build_stand_in().trainable_weights == []
     assert float(tf.math.reduce_std(first)) > 0.01
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_every_micro_batch_has_every_class(fixed):
+    config = mcgan.get_config("quicktest")
+    config.train.batch_size, config.train.micro_batches, config.train.steps = 4, 2, 1
+    (batch,) = trials._batches(config, fixed)
+    assert batch["class_index"].numpy().tolist() == [0, 1, 0, 1]

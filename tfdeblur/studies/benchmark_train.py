@@ -24,12 +24,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfdeblur.data.pipeline import make_batches
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.studies.benchmark_report import Rates
 from tfdeblur.studies.operations import FLOP_PER_MAC
 from tfdeblur.studies.training_cost import build_without_vgg_weights, step_macs
 from tfdeblur.training import callbacks
+from tfdeblur.training.batch_stream import make_training_batches
 from tfdeblur.training.experiment import ExperimentConfig
 from tfdeblur.training.runtime import configure, make_strategy
 from tfdeblur.training.scalars import Scalars
@@ -62,7 +62,9 @@ def measure_training(config: ExperimentConfig, rounds: int, steps: int) -> dict[
     strategy = make_strategy(config.runtime)
     environment = configure(config.runtime, config.seed)
     replicas = strategy.num_replicas_in_sync
-    _batches(config, replicas)  # Data that is not there is refused before anything is traced.
+    make_training_batches(
+        config, seed=config.seed, replicas=replicas
+    )  # Data that is not there is refused before anything is traced.
     macs = step_macs(config, config.train.batch_size // replicas) * replicas
     with strategy.scope():
         model = build_without_vgg_weights(config)
@@ -119,31 +121,19 @@ class Continued(tf.distribute.DistributedDataset):
         return self._element_spec
 
 
-def _batches(
-    config: ExperimentConfig, replicas: int, worker: int = 0, workers: int = 1
-) -> tf.data.Dataset:
-    """Make a worker's parts of the experiment's own batches."""
-    updates = config.model.discriminator_updates
-    return make_batches(
-        config.data,
-        split=config.data.train_split,
-        batch_size=config.train.batch_size * updates,
-        seed=config.seed,
-        sub_batches=updates * config.train.micro_batches,
-        replicas=replicas,
-        worker=worker,
-        workers=workers,
-    )
-
-
 def _turns(
     config: ExperimentConfig, model: RestorationModel, workers: Workers, folder: Path
 ) -> dict[str, Callable[[int], None]]:
     """Return what takes turns: functions that make a number of steps."""
     replicas = workers.strategy.num_replicas_in_sync
 
+    def batches(worker: int, of: int) -> tf.data.Dataset:
+        return make_training_batches(
+            config, seed=config.seed, replicas=replicas, worker=worker, workers=of
+        )
+
     def repeated(worker: int, of: int) -> tf.data.Dataset:
-        return _batches(config, replicas, worker, of).take(1).cache().repeat()
+        return batches(worker, of).take(1).cache().repeat()
 
     share = config.train.batch_size * config.model.discriminator_updates // replicas
     batch = next(iter(workers.distribute(repeated, share)))
@@ -152,7 +142,7 @@ def _turns(
     )
     streams = {
         "fit": Continued(workers.distribute(repeated, share)),
-        "run": Continued(workers.distribute(functools.partial(_batches, config, replicas), share)),
+        "run": Continued(workers.distribute(batches, share)),
     }
     scalars = Scalars(folder)
     watchdog = Watchdog(0.0, folder / "stacks.txt")

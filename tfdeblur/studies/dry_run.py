@@ -10,10 +10,10 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfdeblur.data.pipeline import make_batches
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.studies.operations import FLOP_PER_MAC, tensor_bytes
 from tfdeblur.studies.training_cost import build_without_vgg_weights, step_macs, trace_step
+from tfdeblur.training.batch_stream import make_training_batches
 from tfdeblur.training.experiment import ExperimentConfig
 from tfdeblur.training.runtime import configure, make_strategy
 
@@ -46,7 +46,9 @@ def dry_run(config: ExperimentConfig, report: Callable[[str], None] = _print) ->
         f"runs on: {replicas} replica(s), {environment['precision']}, "
         f"{', '.join(environment['devices'])}"
     )
-    batches = _shares(config, replicas)
+    batches = make_training_batches(  # Of the first replica.
+        config, seed=config.seed, steps=1 + STEPS, replicas=replicas, workers=replicas
+    )
     model = build_without_vgg_weights(config)
     state = state_bytes(model, config.train.average_decay > 0)
     for line in [*_sizes(model), f"weights and optimizer slots: {state / GIB:.3f} GiB"]:
@@ -58,21 +60,6 @@ def dry_run(config: ExperimentConfig, report: Callable[[str], None] = _print) ->
     report(f"memory, estimate: at most {most / GIB:.2f} GiB, if no tensor of a step were freed")
     for line in _measured(config, model, batches, share, macs):
         report(line)
-
-
-def _shares(config: ExperimentConfig, replicas: int) -> tf.data.Dataset:
-    """Return the first replica's shares of the experiment's own batches."""
-    updates = config.model.discriminator_updates
-    return make_batches(
-        config.data,
-        split=config.data.train_split,
-        batch_size=config.train.batch_size * updates,
-        seed=config.seed,
-        steps=1 + STEPS,
-        sub_batches=updates * config.train.micro_batches,
-        replicas=replicas,
-        workers=replicas,
-    )
 
 
 def _sizes(model: RestorationModel) -> list[str]:

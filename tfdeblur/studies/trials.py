@@ -21,6 +21,7 @@ from tfdeblur.evaluation.evaluate import score_pairs, summarise
 from tfdeblur.evaluation.protocols import make_protocol
 from tfdeblur.images.tensors import to_uint8
 from tfdeblur.models.base import Batch, RestorationModel
+from tfdeblur.training.batch_stream import make_training_batches
 from tfdeblur.training.callbacks import check_finite
 from tfdeblur.training.experiment import ExperimentConfig
 from tfdeblur.training.runtime import configure
@@ -150,6 +151,7 @@ def _first_batch(config: ExperimentConfig) -> Batch:
         batch_size=config.train.batch_size,
         seed=config.seed,
         steps=1,
+        sub_batches=config.train.micro_batches,
     )
     return next(iter(batches))
 
@@ -162,14 +164,7 @@ def _batches(config: ExperimentConfig, fixed: bool) -> Iterator[Batch]:
         repeated = {name: tf.concat([value] * updates, axis=0) for name, value in batch.items()}
         yield from itertools.repeat(cast(Batch, repeated), steps)
         return
-    yield from make_batches(
-        config.data,
-        split=config.data.train_split,
-        batch_size=config.train.batch_size * updates,
-        seed=config.seed,
-        steps=steps,
-        sub_batches=updates,
-    )
+    yield from make_training_batches(config, seed=config.seed, steps=steps)
 
 
 def _pairs(batch: Batch) -> list[ImagePair]:

@@ -16,6 +16,40 @@ REDRAWN_FILE = "redrawn.json"
 _ANOTHER_SEED = 1_000_003  # Between the seeds of a batch and of the one in its place.
 
 
+def make_training_batches(
+    config: ExperimentConfig,
+    *,
+    seed: int,
+    start_step: int = 0,
+    steps: int | None = None,
+    replicas: int = 1,
+    worker: int = 0,
+    workers: int = 1,
+    ids: bool = False,
+) -> tf.data.Dataset:
+    """Make what an experiment's steps are given: each the batches of all its updates.
+
+    Args:
+      config: the experiment.
+      seed: of every draw; a run's own is `config.seed`.
+      start_step, steps, replicas, worker, workers, ids: as in `data.pipeline.make_batches`.
+    """
+    updates = config.model.discriminator_updates
+    return make_batches(
+        config.data,
+        split=config.data.train_split,
+        batch_size=config.train.batch_size * updates,
+        seed=seed,
+        start_step=start_step,
+        steps=steps,
+        sub_batches=updates * config.train.micro_batches,
+        replicas=replicas,
+        worker=worker,
+        workers=workers,
+        ids=ids,
+    )
+
+
 class BatchStream:
     """The batches of a run, by step; each worker makes its part of them.
 
@@ -54,16 +88,12 @@ class BatchStream:
     ) -> tf.data.Dataset:
         cuts = {at for batch in self.redrawn for at in (batch, batch + 1) if step < at < end}
         edges = [step, *sorted(cuts), end]
-        config = self._config
         parts = [
-            make_batches(
-                config.data,
-                split=config.data.train_split,
-                batch_size=self._size,
-                seed=config.seed + _ANOTHER_SEED * self.redrawn[first],
+            make_training_batches(
+                self._config,
+                seed=self._config.seed + _ANOTHER_SEED * self.redrawn[first],
                 start_step=first,
                 steps=last - first,
-                sub_batches=config.model.discriminator_updates * config.train.micro_batches,
                 replicas=self._workers.strategy.num_replicas_in_sync,
                 worker=worker,
                 workers=workers,
