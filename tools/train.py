@@ -108,7 +108,8 @@ def command_with(*verb: str, own: Sequence[str]) -> list[str]:
 
 
 def _train() -> int:
-    from tfdeblur.training.train import Interrupted, train
+    from tfdeblur.training.stop_signal import Interrupted
+    from tfdeblur.training.train import train
 
     try:
         result = train(flags.FLAGS.config, flags.FLAGS.workdir)

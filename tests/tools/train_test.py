@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tfdeblur.training import launch, train
+from tfdeblur.training.stop_signal import Interrupted
 from tfdeblur_tools.main import main
 
 TINY = (
@@ -46,7 +47,7 @@ def test_workers_train_with_the_same_flags(run, launched, monkeypatch, tmp_path,
 
     def fake_train(config, workdir):
         seen.append((config, workdir))
-        raise train.Interrupted(3)
+        raise Interrupted(3)
 
     monkeypatch.setattr(train, "train", fake_train)
     code, *_ = run("train", *TINY, f"--workdir={tmp_path}", "--local_workers=2", *more)

@@ -18,7 +18,8 @@ from tfdeblur.training import callbacks
 from tfdeblur.training.callbacks import NonFiniteError
 from tfdeblur.training.checkpoints import CheckpointError
 from tfdeblur.training.experiment import load_trained
-from tfdeblur.training.train import Interrupted, make_restore, train
+from tfdeblur.training.stop_signal import Interrupted
+from tfdeblur.training.train import make_restore, train
 from tfdeblur_configs import scgan_text
 
 
@@ -233,6 +234,10 @@ def test_splits_of_prepared_data(tmp_path, write_prepared):
     assert black < 100, (black, white)
 
 
+def _terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def test_sigterm_saves_and_the_run_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     """The signal comes during step 3 of 6, between the checkpoints of 2 and 4."""
     config = _config(steps=6)
@@ -243,7 +248,7 @@ def test_sigterm_saves_and_the_run_goes_on_to_the_same_weights(tmp_path, monkeyp
 
     def stop_at_3(self, batch, logs=None):
         if batch == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
+            _terminate()
 
     with monkeypatch.context() as patch:
         patch.setattr(callbacks.StopOnSignal, "on_train_batch_begin", stop_at_3)
@@ -252,6 +257,64 @@ def test_sigterm_saves_and_the_run_goes_on_to_the_same_weights(tmp_path, monkeyp
     assert interrupted.value.step == load_trained(parts, "latest").step == 3
     assert signal.getsignal(signal.SIGTERM) is before
     assert train(config, parts)["weights_sha256"] == whole["weights_sha256"]
+
+
+def test_sigterm_during_a_validation_leaves_it_owed(tmp_path, monkeypatch):
+    """It is made up for: the runs have the same scores, the same best weights, and go on alike."""
+    config = _config(steps=6)
+    config.train.validate_every = 3
+    whole = train(config, tmp_path / "whole")
+    parts = tmp_path / "parts"
+    restored = []
+
+    def make_stopping_restore(*arguments):
+        def restore(image):
+            _terminate()  # Between the first and the second image.
+            restored.append(image)
+            return make_restore(*arguments)(image)
+
+        return restore
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tfdeblur.training.train.make_restore", make_stopping_restore)
+        with pytest.raises(Interrupted, match="after step 3, which is saved"):
+            train(config, parts)
+    assert len(restored) == 1
+    assert not (parts / "checkpoints" / "best").exists()
+    assert train(config, parts)["weights_sha256"] == whole["weights_sha256"]
+    names = {name: (tmp_path / name / "logs" / "scalars.csv") for name in ("whole", "parts")}
+    scores = {
+        name: [row for row in path.read_text().splitlines() if row.startswith("validation")]
+        for name, path in names.items()
+    }
+    assert scores["parts"] == scores["whole"] and len(scores["whole"]) == 8
+    for first, second in zip(
+        _weights(tmp_path / "whole", "best"), _weights(parts, "best"), strict=True
+    ):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_sigterm_before_the_first_step_ends_the_run_at_once(tmp_path, monkeypatch):
+    """Whatever it is at: here, the data of the validation."""
+    config = _config(steps=2)
+    with monkeypatch.context() as patch:
+        patch.setattr("tfdeblur.training.train.make_validation", lambda *_: _terminate())
+        with pytest.raises(Interrupted, match="before a step was finished") as interrupted:
+            train(config, tmp_path)
+    assert interrupted.value.step is None
+    assert train(config, tmp_path)["step"] == 2
+
+
+def test_signals_find_their_handlers_again_after_an_error(tmp_path, monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+
+    def fail(self, batch, logs=None):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(callbacks.SignOfLife, "on_train_batch_end", fail)
+    with pytest.raises(RuntimeError, match="broken"):
+        train(_config(steps=2), tmp_path)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_hash_of_all_weights_tells_runs_apart(tmp_path):

@@ -33,6 +33,7 @@ from tfdeblur.training.batch_stream import make_training_batches
 from tfdeblur.training.experiment import ExperimentConfig
 from tfdeblur.training.runtime import configure, make_strategy
 from tfdeblur.training.scalars import Scalars
+from tfdeblur.training.stop_signal import StopSignal
 from tfdeblur.training.watchdog import Watchdog
 from tfdeblur.training.workers import Workers
 
@@ -165,7 +166,7 @@ def _turns(
                 bar,
                 callbacks.ScalarLog(scalars, 0, config.train.log_every),
                 callbacks.SignOfLife(watchdog, 0),
-                callbacks.StopOnSignal(0, workers),
+                callbacks.StopOnSignal(StopSignal(), 0, workers),
             ],
         )
         bar.close()

@@ -4,14 +4,11 @@ Most are made anew for each segment and count global steps from the step at whic
 """
 
 import io
-import signal
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -22,6 +19,7 @@ from tqdm import tqdm
 from tfdeblur.training.averaging import AveragedWeights
 from tfdeblur.training.checkpoints import Checkpoints
 from tfdeblur.training.scalars import Scalars
+from tfdeblur.training.stop_signal import StopSignal
 from tfdeblur.training.watchdog import Watchdog
 from tfdeblur.training.workers import Workers
 
@@ -71,41 +69,27 @@ class Progress(keras.callbacks.Callback):
 
 
 class StopOnSignal(keras.callbacks.Callback):
-    """Ends the run between two steps once SIGTERM has come, and leaves the handler as it was.
+    """Ends a segment between two steps once SIGTERM has come.
 
-    Python delivers signals to the main thread only; elsewhere this does nothing. Several workers
-    stop together, whichever of them the signal came to.
+    Several workers stop together, whichever of them the signal came to.
 
     Attributes:
-      came: whether the signal has come.
       step: the finished steps.
+      stopped: whether the segment was ended.
     """
 
-    def __init__(self, step: int, workers: Workers):
+    def __init__(self, signal: StopSignal, step: int, workers: Workers):
         super().__init__()
-        self.came = False
         self.step = step
-        self._workers = workers
-        self._before: Any = None
-
-    def on_train_begin(self, logs=None) -> None:
-        """Begin to listen."""
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTERM, self._note)
-
-    def _note(self, number: int, frame) -> None:
-        self.came = True
+        self.stopped = False
+        self._signal, self._workers = signal, workers
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:
         """Stop if a signal came during the step."""
+        self._signal.wait()
         self.step += 1
-        if self._workers.any(self.came):
-            self.model.stop_training = True
-
-    def on_train_end(self, logs=None) -> None:
-        """Stop to listen."""
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
+        if self._workers.any(self._signal.came):
+            self.stopped = self.model.stop_training = True
 
 
 class ScalarLog(keras.callbacks.Callback):

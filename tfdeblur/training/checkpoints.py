@@ -1,10 +1,10 @@
 """Checkpoints of a training run: the latest, to go on from, and the best, to export.
 
 A checkpoint holds every network (weights that two of them share stand there once) and optimizer
-slot, the averaged weights if there are any, the number of finished steps, the best score and its
-step. TensorFlow writes its files under temporary
-names and renames them. A new one is read back before it is listed, and an older one is removed only
-after that.
+slot, the averaged weights if there are any, the number of finished steps, those at the last
+validation, the best score and its step. TensorFlow writes its files under temporary names and
+renames them. A new one is read back before it is listed, and an older one is removed only after
+that.
 """
 
 import re
@@ -32,6 +32,7 @@ class Checkpoints:
 
     Attributes:
       step: finished steps of the model.
+      validated_step: finished steps at the last validation.
       best_score: of the best validation; -inf before the first.
       best_step: finished steps at that validation.
     """
@@ -52,6 +53,7 @@ class Checkpoints:
           written_to: where this process writes instead, if it is not the one that keeps `folder`.
         """
         self.step = tf.Variable(0, dtype=tf.int64, name="step")
+        self.validated_step = tf.Variable(0, dtype=tf.int64, name="validated_step")
         self.best_score = tf.Variable(-float("inf"), dtype=tf.float64, name="best_score")
         self.best_step = tf.Variable(0, dtype=tf.int64, name="best_step")
         self._read_from = folder / "latest"
@@ -62,6 +64,7 @@ class Checkpoints:
             generator_optimizer=model.generator_optimizer,
             discriminator_optimizers=model.discriminator_optimizers,
             step=self.step,
+            validated_step=self.validated_step,
             best_score=self.best_score,
             best_step=self.best_step,
             **({AVERAGE: average.averages} if average else {}),
@@ -98,7 +101,8 @@ class Checkpoints:
         self._write("latest", step)
 
     def save_if_best(self, step: int, score: float) -> bool:
-        """Save as the best if `score` (higher is better) beats every earlier one."""
+        """Note a validation; save as the best if `score` (higher is better) beats every earlier."""
+        self.validated_step.assign(step)
         if score <= float(self.best_score.numpy()):
             return False
         self.best_score.assign(score)

@@ -5,6 +5,7 @@ and once something went wrong flight_records/ and redrawn.json. Running the same
 again goes on from the latest checkpoint.
 """
 
+import contextlib
 import dataclasses
 import tempfile
 import time
@@ -40,6 +41,7 @@ from tfdeblur.training.initialise import initialise
 from tfdeblur.training.optimizer import start_schedule
 from tfdeblur.training.runtime import configure, make_strategy
 from tfdeblur.training.scalars import Scalars
+from tfdeblur.training.stop_signal import Interrupted, StopSignal
 from tfdeblur.training.watchdog import Watchdog
 from tfdeblur.training.workers import Workers
 
@@ -60,7 +62,7 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
       `weights_sha256` (see `digest.weights_sha256`).
 
     Raises:
-      Interrupted: SIGTERM came; the checkpoint of the last finished step is written.
+      stop_signal.Interrupted: SIGTERM came; the last finished step is saved.
       ValueError: a field is out of its range, or differs from the run that `workdir` holds.
       callbacks.NonFiniteError: a term or gradient is not finite; a flight record tells of it.
       OSError: `workdir` cannot be written to; `checkpoints.CheckpointError` says what is left.
@@ -83,7 +85,7 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
                 f"`workdir` {workdir} must be a folder that can be written to. Got: {error}."
             ) from error
         watchdog = Watchdog(config.runtime.hang_seconds, folder / "stacks.txt")
-        with watchdog:
+        with watchdog, StopSignal() as stop:
             with workers.strategy.scope():
                 model = build_model(config)
                 decay = config.train.average_decay
@@ -98,7 +100,7 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
                 if step == 0 and average:
                     average.start()
             stream = BatchStream(config, workers, workdir)
-            run = _Run(config, folder, model, average, checkpoints, workers, watchdog, stream)
+            run = _Run(config, folder, model, average, checkpoints, workers, watchdog, stream, stop)
             return run.go_on(step)
 
 
@@ -175,14 +177,6 @@ def _differing_fields(first: dict, second: dict, prefix: str = "") -> dict[str, 
     return differing
 
 
-class Interrupted(Exception):
-    """SIGTERM has ended the run between two steps; its latest checkpoint is of `step`."""
-
-    def __init__(self, step: int):
-        super().__init__(f"Interrupted after step {step}, which is saved.")
-        self.step = step
-
-
 class _Run:
     """The segments of one run: `fit` between validations and the starts of phases."""
 
@@ -196,6 +190,7 @@ class _Run:
         workers: Workers,
         watchdog: Watchdog,
         stream: BatchStream,
+        stop: StopSignal,
     ):
         self.config = config
         self.folder = folder
@@ -207,6 +202,8 @@ class _Run:
         self.scalars = Scalars(folder / "logs")
         self.finite = callbacks.StopOnNonFinite()
         self.stream = stream
+        self.stop = stop
+        self.phase = -1  # That was entered last.
         # What is scored is a copy: it may hold averages, and belongs to no strategy.
         self.restorer = config.model.build_generator()
         self.restore = make_restore(self.restorer, config.model.channels)
@@ -220,55 +217,66 @@ class _Run:
         plan = self.config.train
         started = time.perf_counter()
         self.scalars.go_on(step)
-        self._enter_phase(step if step < plan.steps else step - 1)
-        if step >= plan.steps or self._has_converged(step):
-            logging.info("Nothing to train: %d of %d steps are done.", step, plan.steps)
-            return self._result(step, started, self.validate(step))
         if step == 0:
             self.checkpoints.save(0)  # A disk that takes none is found out now.
             self.scalars.write_graph(self.restorer)
+        # A run that was ended during a validation still owes it.
+        summary = self._score(step) if self._owes_validation(step) else None
+        if self._is_over(step):
+            logging.info("Nothing to train: %d of %d steps are done.", step, plan.steps)
         bar = callbacks.Progress(step, plan.steps, plan.batch_size, plan.log_every)
-        while step < plan.steps:
-            validation = (step // plan.validate_every + 1) * plan.validate_every
-            later = [start for start in self.model.phase_starts if start > step]
-            end = min(plan.steps, validation, *later)
-            try:
-                reached = self._fit(step, end, bar)
-            except NonFiniteError as error:
-                step = self._recover(error)
-                bar.go_back(step)
-                continue
-            if reached < end:
-                self.checkpoints.save(reached)
-                bar.close()
-                raise Interrupted(reached)
-            step = end
-            converged = False
-            if step in (validation, plan.steps):
-                summary = self.validate(step)
-                psnr = summary["restored"]["psnr"]
-                best = self.checkpoints.save_if_best(step, psnr)
-                logging.info("Step %d: %.3f dB%s.", step, psnr, ", the best so far" if best else "")
-                converged = self._has_converged(step)
-            self.checkpoints.save(step)
-            if converged:
-                logging.info("No better PSNR in %d validations: the end.", plan.patience)
-                break
-            if step in later and step < plan.steps:
-                self._enter_phase(step)
-        bar.close()
-        return self._result(step, started, summary)
+        with contextlib.closing(bar):
+            while not self._is_over(step):
+                if self.model.phase_at(step) != self.phase:
+                    self._enter_phase(step)
+                try:
+                    step = self._fit(step, bar)
+                except NonFiniteError as error:
+                    step = self._recover(error)
+                    bar.go_back(step)
+                    continue
+                if self._owes_validation(step):
+                    summary = self._score(step)
+                else:
+                    self.checkpoints.save(step)
+        if step < plan.steps:
+            logging.info("No better PSNR in %d validations: the end.", plan.patience)
+        summary = summary or self.validate(step)
+        return {
+            "step": step,
+            "seconds": time.perf_counter() - started,
+            "validation": summary,
+            "weights_sha256": weights_sha256(self.model, self.average),
+        }
 
-    def _has_converged(self, step: int) -> bool:
-        """Tell whether `train.patience` validations have passed without a better score."""
+    def _is_over(self, step: int) -> bool:
+        """Tell whether all steps are done, or enough validations brought no better score."""
         plan = self.config.train
         waited = step - int(self.checkpoints.best_step.numpy())
-        return bool(plan.patience) and step > 0 and waited >= plan.patience * plan.validate_every
+        return step >= plan.steps or 0 < plan.patience * plan.validate_every <= waited
+
+    def _owes_validation(self, step: int) -> bool:
+        plan = self.config.train
+        due = step == plan.steps or (step > 0 and step % plan.validate_every == 0)
+        return due and step > int(self.checkpoints.validated_step.numpy())
+
+    def _score(self, step: int) -> dict[str, Any]:
+        """Validate, save, and keep the weights if they are the best so far."""
+        try:
+            summary = self.validate(step)
+        except Interrupted:
+            self.checkpoints.save(step)
+            raise Interrupted(step) from None
+        psnr = summary["restored"]["psnr"]
+        best = self.checkpoints.save_if_best(step, psnr)
+        logging.info("Step %d: %.3f dB%s.", step, psnr, ", the best so far" if best else "")
+        self.checkpoints.save(step)
+        return summary
 
     def _enter_phase(self, step: int) -> None:
         """Enter the phase of `step`, at its start or, when a run goes on, in its middle."""
         model = self.model
-        phase = model.phase_at(step)
+        self.phase = phase = model.phase_at(step)
         model.enter_phase(phase)
         starts = [
             s for p, s in enumerate(model.phase_starts[: phase + 1]) if model.resets_optimizers(p)
@@ -280,18 +288,13 @@ class _Run:
         model.make_train_function(force=True)
         logging.info("Phase %d from step %d.", phase, step)
 
-    def _result(self, step: int, started: float, summary: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "step": step,
-            "seconds": time.perf_counter() - started,
-            "validation": summary,
-            "weights_sha256": weights_sha256(self.model, self.average),
-        }
-
-    def _fit(self, step: int, end: int, bar: callbacks.Progress) -> int:
-        """Train from one step to another; return the step that was reached."""
+    def _fit(self, step: int, bar: callbacks.Progress) -> int:
+        """Train to the next validation or start of a phase; return the finished steps."""
         plan = self.config.train
-        signals = callbacks.StopOnSignal(step, self.workers)
+        validation = (step // plan.validate_every + 1) * plan.validate_every
+        later = [start for start in self.model.phase_starts if start > step]
+        end = min(plan.steps, validation, *later)
+        signals = callbacks.StopOnSignal(self.stop, step, self.workers)
         average = [callbacks.UpdateAverage(self.average, step)] if self.average else []
         self._train_on(
             step,
@@ -307,7 +310,10 @@ class _Run:
                 signals,
             ],
         )
-        return signals.step
+        if signals.stopped:
+            self.checkpoints.save(signals.step)
+            raise Interrupted(signals.step)
+        return end
 
     def _train_on(self, step: int, end: int, callbacks: list[tf.keras.callbacks.Callback]) -> None:
         self.model.fit(
@@ -322,6 +328,7 @@ class _Run:
         """Record a step that was not finite; stop the run, or return the step to go on from."""
         plan = self.config.train
         self.watchdog.alive(f"flight record of step {error.step}")
+        self.stop.raise_at_once()  # The run falls back to what is saved.
         record = self.folder / "flight_records" / f"step-{error.step}"
         culprits = self._record(error, record)
         told = f" {record} tells of it"
@@ -365,7 +372,8 @@ class _Run:
         values = [weight.numpy() for weight in weights]
         self.restorer.set_weights(self.average.read(weights) if self.average else values)
         protocol = make_protocol("rgb", scale)
-        summary = summarise(score_pairs(self.restore, self.pairs, scale, protocol), scale, protocol)
+        images = score_pairs(self._restore_or_stop, self.pairs, scale, protocol)
+        summary = summarise(images, scale, protocol)
         scores = {
             f"val_{name}" if system == "restored" else f"val_{name}_{system}": summary[system][name]
             for system in ("baseline", "restored")
@@ -377,6 +385,11 @@ class _Run:
         self.scalars.write_images("validation", step, named)
         self.watchdog.alive(f"step {step + 1}")
         return summary
+
+    def _restore_or_stop(self, image: np.ndarray) -> np.ndarray:
+        if self.workers.any(self.stop.came):
+            raise Interrupted
+        return self.restore(image)
 
     def _before_after(self, pair: ImagePair) -> np.ndarray:
         before = make_baseline(pair.degraded, self.config.model.scale)
