@@ -140,20 +140,20 @@ def _run(name: str, arguments: list[str]) -> int:
         print(_full_help() if "helpfull" in asked[0] else tool_help(tool))
         return OK
     rewrite = getattr(tool, "resolve_config", str)
-    command = [f"tfdeblur {name}", *map(rewrite, arguments)]
+    try:
+        command = [f"tfdeblur {name}", *map(rewrite, arguments)]
+    except SystemExit as error:
+        return _misused(name, str(error))
     with _flags_of(tool, command):
         try:
             positional = flags.FLAGS(command)
-        # The last three are a config file's: no such field, no get_config(), no such file.
-        except (flags.Error, KeyError, AttributeError, OSError) as error:
-            print(f"tfdeblur {name}: {_without_traceback(error)}", file=sys.stderr)
-            print(f"See tfdeblur {name} --help.", file=sys.stderr)
-            return USAGE
+        # The last four are a config file's: no such field, get_config(), file, or module.
+        except (flags.Error, KeyError, AttributeError, OSError, ImportError) as error:
+            return _misused(name, _without_traceback(error))
         empty = [flag for flag in flags.FLAGS if flags.FLAGS[flag].value == ""]
         empty = [flag for flag in empty if flags.FLAGS[flag].default is None]
         if empty:
-            print(f"tfdeblur {name}: --{empty[0]} must not be empty.", file=sys.stderr)
-            return USAGE
+            return _misused(name, f"--{empty[0]} must not be empty.")
         _start_logging()
         try:
             return tool.main(positional) or OK
@@ -165,6 +165,12 @@ def _run(name: str, arguments: list[str]) -> int:
             hint = "" if told else " (--verbosity=1 shows where)"
             print(f"tfdeblur {name}: {error}{hint}", file=sys.stderr)
             return FAILED
+
+
+def _misused(name: str, message: str) -> int:
+    print(f"tfdeblur {name}: {message}", file=sys.stderr)
+    print(f"See tfdeblur {name} --help.", file=sys.stderr)
+    return USAGE
 
 
 def _raised_by_us(error: Exception) -> bool:

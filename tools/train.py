@@ -117,10 +117,11 @@ def _train() -> int:
         print(f"{interrupted} Run the same command again to go on.", file=sys.stderr)
         return TERMINATED
     scores = result["validation"]
+    method = scores["baseline_method"]
     print(
         f"Step {result['step']}: validation PSNR {scores['restored']['psnr']:.2f} dB "
-        f"(bicubic {scores['baseline']['psnr']:.2f}), SSIM {scores['restored']['ssim']:.4f} "
-        f"(bicubic {scores['baseline']['ssim']:.4f}), {scores['count']} images."
+        f"({method} {scores['baseline']['psnr']:.2f}), SSIM {scores['restored']['ssim']:.4f} "
+        f"({method} {scores['baseline']['ssim']:.4f}), {scores['count']} images."
     )
     print(f"weights sha256: {result['weights_sha256']}")
     return 0

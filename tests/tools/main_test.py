@@ -190,6 +190,7 @@ def test_reader_that_leaves_is_no_error():
     [
         ("def get_config(variant=''):\n    raise ValueError(f'no {variant}')\n", "no such"),
         ("x = 1\n", "no attribute 'get_config'"),
+        ("import nosuch\n", "No module named 'nosuch'"),
     ],
 )
 def test_errors_of_a_config_file_are_one_line(content, message, tmp_path, monkeypatch, capsys):
@@ -203,9 +204,10 @@ def test_errors_of_a_config_file_are_one_line(content, message, tmp_path, monkey
 
 
 @pytest.mark.parametrize("arguments", [["--config", "scgan_text"], ["--config=nosuch.py"]])
-def test_config_that_cannot_be_found_is_one_line(arguments):
-    with pytest.raises(SystemExit, match="^`--config`"):
-        main(["train", *arguments, "--workdir=run"])
+def test_config_that_cannot_be_found_is_one_line(arguments, capsys):
+    assert main(["train", *arguments, "--workdir=run"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("tfdeblur train: `--config`") and len(error.splitlines()) == 2
 
 
 def test_interrupt(tool, capsys):

@@ -125,10 +125,19 @@ def test_results_inside_the_input_folder_are_not_restored_again(restore, capsys)
     assert sorted(os.listdir("out")) == ["a.png"]
 
 
-def test_output_that_cannot_be_written(restore, capsys):
+def test_output_that_is_a_file(restore, capsys):
+    """Found out before anything is restored."""
     _write("a.png")
     with open("out", "w") as file:
         file.write("a file where the folder should be")
+    assert restore("a.png") == 1
+    told = "tfdeblur restore: `output` must be a folder. Got the file out.\n"
+    assert capsys.readouterr().err == told
+
+
+def test_output_that_cannot_be_written(restore, capsys):
+    _write("a.png")
+    os.makedirs("out/a.png")
     assert restore("a.png") == 1
     assert "FAILED a.png: " in capsys.readouterr().err
 

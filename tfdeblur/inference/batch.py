@@ -51,8 +51,13 @@ def restore_files(
 
     Returns:
       The outcome. Each failure is also written to standard error as soon as it happens.
+
+    Raises:
+      NotADirectoryError: `output` is a file.
     """
     output = Path(output)
+    if output.exists() and not output.is_dir():
+        raise NotADirectoryError(f"`output` must be a folder. Got the file {output}.")
     outcome = Outcome()
 
     def fail(message: str) -> None:
