@@ -11,8 +11,9 @@ are 4 times as wide and high. PNG stays PNG, with its transparency, and JPEG sta
 --model takes a name that `tfdeblur models` lists, the folder of an exported model, or a .tflite
 file. Models run with LiteRT where that is installed, so TensorFlow is not needed.
 
-A file that cannot be read is reported with the reason and the others go on; the exit code is then
-1. Results that exist are replaced, or left with --skip_existing. Inputs are never overwritten.
+Other files of a folder are passed over and counted. One that cannot be read is reported with the
+reason and the others go on; the exit code is then 1. Results that exist are replaced, or left with
+--skip_existing. Inputs are never overwritten.
 """
 
 import sys
@@ -50,6 +51,9 @@ def main(argv: list[str]) -> int:
 
     restorer = Restorer.load(values.model, values.runtime)
     outcome = restore_files(restorer, inputs, values.output, skip_existing=values.skip_existing)
+    if outcome.passed_over:
+        kinds = sorted({path.suffix.lower() or path.name for path in outcome.passed_over})
+        print(f"{len(outcome.passed_over)} other files passed over: {', '.join(kinds)}")
     skipped = f", {outcome.skipped} skipped" if outcome.skipped else ""
     failed = len(outcome.failures)
     print(f"{outcome.restored} restored{skipped}, {failed} failed; results in {values.output}")

@@ -42,6 +42,15 @@ def test_files_and_folders(restore, tmp_path, toy_network, capsys):
     assert "4 restored, 0 failed; results in out" in capsys.readouterr().out
 
 
+def test_files_that_are_passed_over_are_told_of(restore, capsys):
+    _write("in/a.png")
+    for name in ("in/note.txt", "in/deep.HEIC", "in/README", "in/.hidden"):
+        Path(name).write_text("words")
+    assert restore("in") == 0
+    told = "3 other files passed over: .heic, .txt, README\n1 restored, 0 failed; results in out\n"
+    assert capsys.readouterr().out == told
+
+
 def test_one_broken_file_does_not_stop_the_others(restore, capsys):
     for name in "ac":
         _write(f"in/{name}.png")

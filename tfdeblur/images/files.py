@@ -10,7 +10,7 @@ import os
 import struct
 import uuid
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -236,7 +236,10 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def find_images(
-    inputs: Iterable[str | Path], *, exclude: str | Path | None = None
+    inputs: Iterable[str | Path],
+    *,
+    exclude: str | Path | None = None,
+    pass_over: Callable[[Path], None] = lambda path: None,
 ) -> list[tuple[Path, Path]]:
     """List pictures to work on, and where their results go below an output folder.
 
@@ -245,6 +248,7 @@ def find_images(
         searched with their subfolders for `IMAGE_SUFFIXES`. Names that start with a dot are passed
         over, links to folders are not followed.
       exclude: a folder that searches leave out, such as the output folder itself.
+      pass_over: told of each file of a folder that has another suffix, but for hidden ones.
 
     Returns:
       (source, relative result), sorted within each input. A folder's tree is mirrored. A source
@@ -257,13 +261,15 @@ def find_images(
     for source in map(Path, inputs):
         pairs = [(source, Path(source.name))]
         if source.is_dir():
-            pairs = [(path, path.relative_to(source)) for path in _walk(source, exclude)]
+            pairs = [(path, path.relative_to(source)) for path in _walk(source, exclude, pass_over)]
         for path, relative in pairs:
             found.setdefault((os.path.realpath(path), relative), (path, relative))
     return list(found.values())
 
 
-def _walk(folder: Path, exclude: str | Path | None) -> Iterator[Path]:
+def _walk(
+    folder: Path, exclude: str | Path | None, pass_over: Callable[[Path], None]
+) -> Iterator[Path]:
     left_out = None if exclude is None else os.path.realpath(exclude)
     for parent, folders, names in os.walk(folder, onerror=_raise):
         folders[:] = sorted(
@@ -271,9 +277,11 @@ def _walk(folder: Path, exclude: str | Path | None) -> Iterator[Path]:
             for name in folders
             if not name.startswith(".") and os.path.realpath(os.path.join(parent, name)) != left_out
         )
-        for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                yield Path(parent, name)
+        for path in (Path(parent, name) for name in sorted(names) if not name.startswith(".")):
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                yield path
+            else:
+                pass_over(path)
 
 
 def _raise(error: OSError) -> None:

@@ -24,11 +24,19 @@ Report = Callable[[str], None]
 
 @dataclass
 class Outcome:
-    """How many files were restored and skipped, and what was wrong with each of the others."""
+    """What became of the inputs.
+
+    Attributes:
+      restored: how many were restored.
+      skipped: how many results existed and were left.
+      failures: what was wrong with each of the others.
+      passed_over: files of the folders that are no pictures by their suffix.
+    """
 
     restored: int = 0
     skipped: int = 0
     failures: list[str] = field(default_factory=list)
+    passed_over: list[Path] = field(default_factory=list)
 
 
 def restore_files(
@@ -64,7 +72,7 @@ def restore_files(
         outcome.failures.append(message)
         tqdm.write(f"FAILED {message}", file=sys.stderr)
 
-    jobs = _plan(inputs, output, fail)
+    jobs = _plan(inputs, output, fail, outcome.passed_over.append)
     protected = {_identity(source) for source, _ in jobs if source.exists()}
     for source, target in tqdm(jobs, desc="restore", unit="image", disable=None):
         if target.exists() and _identity(target) in protected:
@@ -82,12 +90,14 @@ def restore_files(
     return outcome
 
 
-def _plan(inputs: Sequence[str | Path], output: Path, fail: Report) -> list[tuple[Path, Path]]:
+def _plan(
+    inputs: Sequence[str | Path], output: Path, fail: Report, pass_over: Callable[[Path], None]
+) -> list[tuple[Path, Path]]:
     """List (source, target); report inputs without pictures and sources that share a target."""
     jobs: dict[Path, Path] = {}
     for given in inputs:
         try:
-            found = find_images([given], exclude=output)
+            found = find_images([given], exclude=output, pass_over=pass_over)
         except OSError as error:
             fail(f"{given}: cannot be searched: {error}")
             continue
