@@ -3,7 +3,8 @@
 Paper: Qi et al., "Blind Face Images Deblurring with Enhancement", Multimedia Tools and Applications
 2020, §4.1: Adam 1e-4 with betas 0.5 and 0.999, batch 16, random crops of 150 px, 3,000,000 steps
 (150 passes over 320,000 pairs); weights 1, 10 and 1 of the three losses. Not stated: how often the
-critic is updated (here five times a step, so that a step reads 80 pairs) and the networks' sizes;
+critic is updated (here five times a step, so that a step reads 80 pairs and the critic makes 750
+passes) and the networks' sizes;
 see `models.enhance_unet`. Data: faces that `tfdeblur data build blurred_faces/enhance_unet`
 blurred. The perceptual loss downloads VGG-19 (80 MB) once; --config.model.vgg_weights=FILE reads it
 from a file, --config.model.perceptual_weight=0 does without.

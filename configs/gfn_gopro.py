@@ -3,7 +3,8 @@
 Paper: Zhang et al., "Gated Fusion Network for Joint Image Deblurring and Super-Resolution", BMVC
 2018, §3.3: Adam with betas 0.9 and 0.999, batch 16, flips and quarter turns. Step 1: 60 epochs
 without the gate at 1e-4, a tenth of it after 30; step 2: 50 with it at 5e-5, a tenth after 25. An
-epoch are 6,724 steps, 107,584 triplets. 27.74 dB on GOPRO's test frames (Table 2).
+epoch are 6,724 steps, 107,584 triplets; `lr_gopro/patches` has fewer, as it holds two sequences out
+for validation. 27.74 dB on GOPRO's test frames (Table 2).
 
 `:three_step` is the released code's recipe, 27.81 dB in its README: 25 epochs at 1e-4, halved after
 every 7; 60 as in step 1; 55 with the gate, without the deblurring loss, at 5e-5, a tenth after

@@ -6,8 +6,9 @@ px, here cut from as many photographs as there are. Data: faces that `tfdeblur d
 blurred_faces/scgan_face` degraded.
 
 Command:   tfdeblur train --config=scgan_face --workdir=runs/scgan_face
-Table 5:   --config.model.objective=pixel, gan or pixel+gan; of the full objective
+Table 5:   --config.model.objective=pixel or pixel+gan; of the full objective
            --config.model.feature_layer_generator=3, --config.model.feature_layer_discriminator=2.
+Fig. 2(b): --config.model.objective=gan.
 Fig. 10:   --config.model.upsample=bicubic (23.45 dB against 24.57, as the paper prints).
 Hardware:  0.5 s a step on two CPU cores with AVX-512 BF16.
 Quick test: `--config=scgan_face:quicktest` makes its own tiny data and trains in seconds.

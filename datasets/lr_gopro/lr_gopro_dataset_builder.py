@@ -72,8 +72,11 @@ CONFIGS = [
 class Builder(PairBuilder):
     """GOPRO's blurry and sharp frames, reduced four times."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First release."}
+    VERSION = tfds.core.Version("2.0.0")
+    RELEASE_NOTES = {
+        "1.0.0": "First release.",
+        "2.0.0": "Flat patches are told by central differences of each channel.",
+    }
     BUILDER_CONFIGS = CONFIGS
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "the folder of GOPRO_Large with train/ and test/, each with a folder for each sequence "

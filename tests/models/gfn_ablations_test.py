@@ -10,7 +10,6 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from tfdeblur.export.tflite import list_operators
-from tfdeblur.layers.srresnet import build_srresnet
 from tfdeblur.models.gfn import VARIANTS, GFNConfig
 
 # Parameters in the paper's sizes; SRResNet's with the statistics of its normalisations.
@@ -82,7 +81,7 @@ def _modules(network) -> dict[str, keras.layers.Layer]:
 @pytest.fixture(scope="module")
 def srresnet():
     """In the published size."""
-    return build_srresnet(3, 64, 16)
+    return GFNConfig(variant="srresnet").build_generator().get_layer("srresnet")
 
 
 def test_every_model_of_the_table_is_here():
@@ -225,16 +224,17 @@ def test_srresnet_as_published(srresnet):
     assert all(np.all(layer.alpha == 0.25) for layer in slopes)
     biased = [layer.name for layer in srresnet.layers if getattr(layer, "use_bias", False)]
     assert biased == [f"srresnet_{name}" for name in ("first", "up1", "up2", "image")]
-    for name, outputs in (("first", 9 * 9 * 64), ("block16_conv2", 3 * 3 * 64)):
+    starts = {"first": (9 * 9 * 3, 1), "block16_conv2": (3 * 3 * 64, 1), "image": (9 * 9 * 64, 0.1)}
+    for name, (inputs, share) in starts.items():
         kernel = srresnet.get_layer(f"srresnet_{name}").kernel.numpy()
-        assert kernel.std() == pytest.approx((2 / outputs) ** 0.5, rel=0.02)
+        assert kernel.std() == pytest.approx(share * (2 / inputs) ** 0.5, rel=0.02)
 
 
 def test_statistics_are_float32_under_mixed_precision():
     degraded, exact = _images(2, 8, 8, 3), _model("srresnet").network.get_layer("srresnet")
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
-        network = build_srresnet(3, 4, 2)
+        network = _tiny("srresnet").build_generator().get_layer("srresnet")
     finally:
         keras.mixed_precision.set_global_policy("float32")
     network.set_weights(exact.get_weights())

@@ -121,10 +121,10 @@ def test_generator_converts_to_tflite(upsample):
 
 
 def test_initialisation_is_he_with_fan_in():
-    """uconv3 reads 6 * 6 * 64 values: standard deviation sqrt(2 / 2304)."""
+    """uconv1 reads 6 * 6 * 3 values, uconv3 6 * 6 * 64: standard deviation sqrt(2 / 2304)."""
     keras.utils.set_random_seed(0)
     generator = SCGANConfig().build_generator()
-    for name, fan_in in (("uconv3", 6 * 6 * 64), ("conv5", 5 * 5 * 64)):
+    for name, fan_in in (("uconv1", 6 * 6 * 3), ("uconv3", 6 * 6 * 64), ("conv5", 5 * 5 * 64)):
         kernel = generator.get_layer(name).kernel.numpy()
         assert kernel.std() == pytest.approx(math.sqrt(2 / fan_in), rel=0.02)
         assert abs(kernel.mean()) < 0.02 * kernel.std() * 5

@@ -111,6 +111,7 @@ def test_clipping_comes_after_the_loss_scale_is_taken_out():
     "fields, message",
     [
         ({"learning_rate": 0.0}, "learning_rate` must be positive and finite. Got: 0.0"),
+        ({"epsilon": 0.0}, "epsilon` must be positive and finite. Got: 0.0"),
         ({"beta_2": 1.0}, "beta_2` must be at least 0 and below 1. Got: 1.0"),
         ({"schedule": "step"}, "schedule` must be one of .* Got: 'step'"),
         ({"warmup_steps": 5}, "warmup_steps` must be .* Got: 5 with 'constant'"),

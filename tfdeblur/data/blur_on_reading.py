@@ -1,6 +1,6 @@
 """Blur for prepared data that holds sharp images only: each one is blurred anew when it is read.
 
-So that a kernel is drawn for every image in every epoch (WRFN, Jin et al. 2018, §4).
+So that a kernel is drawn for every image in every epoch (WRFN, Jin et al. 2018, §5).
 """
 
 from collections.abc import Mapping, Sequence

@@ -4,6 +4,8 @@ Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative 
 Network", CVPR 2017, Fig. 4.
 """
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -11,32 +13,37 @@ from tfdeblur.layers.norms import batch_normalization
 from tfdeblur.layers.resampling import DepthToSpace
 
 
-def build_srresnet(channels: int, width: int, blocks: int) -> keras.Model:
+def build_srresnet(
+    channels: int,
+    width: int,
+    blocks: int,
+    initial: Callable[[], keras.initializers.Initializer],
+    initial_image: keras.initializers.Initializer,
+) -> keras.Model:
     """Build SRResNet: 1,552,771 parameters for 3 channels, 64 features and 16 blocks.
 
-    Convolutions in front of a normalisation have no bias, which it would remove. Kernels start from
-    a Gaussian of variance 2 / (k k outputs). The output is linear.
+    Convolutions in front of a normalisation have no bias, which it would remove. The output is
+    linear.
 
     Args:
       channels: of the images.
       width: features of every layer.
       blocks: residual blocks.
+      initial: makes what a kernel starts from.
+      initial_image: what the last convolution's starts from.
 
     Returns:
       `[B, H, W, channels]`, any H and W -> `[B, 4H, 4W, channels]` float32 in the range that it is
       trained for.
     """
 
-    def convolution(filters: int, size: int, name: str, use_bias: bool = True, dtype=None):
+    def convolution(filters: int, size: int, name: str, use_bias: bool = True):
         return keras.layers.Conv2D(
             filters,
             size,
             padding="same",
             use_bias=use_bias,
-            kernel_initializer=keras.initializers.VarianceScaling(
-                2.0, "fan_out", "untruncated_normal"
-            ),
-            dtype=dtype,
+            kernel_initializer=initial(),
             name=f"srresnet_{name}",
         )
 
@@ -58,5 +65,6 @@ def build_srresnet(channels: int, width: int, blocks: int) -> keras.Model:
     for number in (1, 2):
         x = convolution(4 * width, 3, f"up{number}")(x)
         x = prelu(DepthToSpace(2, name=f"srresnet_shuffle{number}")(x), f"up{number}")
-    enlarged = convolution(channels, 9, "image", dtype="float32")(x)
+    last = {"kernel_initializer": initial_image, "dtype": "float32", "name": "srresnet_image"}
+    enlarged = keras.layers.Conv2D(channels, 9, padding="same", **last)(x)
     return keras.Model(image, enlarged, name="srresnet")

@@ -16,9 +16,13 @@ Applications 2020. Equation, figure and section numbers refer to it. Where its t
   ResBlock.
 - Equations 3 and 4 print norms without a square; by their text they are squared, and means.
 - The adversarial loss needs an unbounded critic: it has no sigmoid, see `probability`. Its maps are
-  averaged. The penalty's weight 10 and five critic updates are those of Kupyn et al. 2018 [20].
+  averaged. The penalty's weight 10 and five critic updates are those of Kupyn et al. 2018 [20],
+  whose code makes the five on one batch; here each has a batch of its own, as in Gulrajani et al.
+  2017.
 - The weights of eq. 2 are set "according to method [20]", whose code takes VGG-19 from Torch; so
-  the features have the unit of Torch's, see `losses.torch_vgg`.
+  the features have the unit of Torch's, see `losses.torch_vgg`. That code compares them before the
+  ReLU and for images in [-1, 1]; here they are §3.2.2's, behind it, and images are normalised as
+  VGG-19 was trained.
 - Initial weights are not stated: Keras' own (Glorot).
 - Images are compared in [-1, 1] (tanh). Sides that the levels do not halve evenly, such as 150 px,
   are reflected.
@@ -357,7 +361,7 @@ class EnhanceUnet(RestorationGAN):
     def probability(self, images: tf.Tensor) -> tf.Tensor:
         """Return how real the critic finds images `[B, H, W, channels]` in [0, 1]: (0, 1), `[B]`.
 
-        The sigmoid of §3.2.3 behind the critic, for reports: it is trained without one, so that 0.5
+        The sigmoid of §3.3 behind the critic, for reports: it is trained without one, so that 0.5
         is no boundary, and only the order counts.
         """
         scores = self.discriminators["critic"](_signed(images), training=False)

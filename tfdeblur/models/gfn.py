@@ -10,6 +10,8 @@ its layers could not be had. Where it is silent, or differs from the authors' re
   first and a last convolution and a skip around its blocks, which §3.1 does not name.
 - Activations are the code's: many are ReLU, not LeakyReLU (§3.3). The gate's map is linear.
 - Deconvolutions start from the convolutions' Gaussian (§3.3: all parameters do), not their own.
+  Biases start at 0, as in the code.
+- The weight of the deblurring loss is the code's 0.5 (`alpha`).
 - Sides that are no multiples of 4 are padded by reflection, and the result is cropped; the code
   resizes both bilinearly.
 - Adam starts afresh with the gate. In the code the other weights keep their moments; but Keras
@@ -28,6 +30,7 @@ Table 2's models; how they were wired and trained stood in the supplement as wel
 - `model4`: `model5` without the deblurring loss, and so without the layers of its image.
 """
 
+import functools
 from dataclasses import dataclass
 
 import keras
@@ -70,7 +73,7 @@ class GFNConfig(ModelConfig):
         sqrt(2 / (k k outputs)), as in the released code, whose first restorations are some ten
         thousand times too bright; `scaled`: sqrt(2 / (k k inputs)) (He et al. 2015), a tenth of
         that for the last convolution of a residual block and for images.
-      alpha: weight of the deblurring loss, eq. 2; 0 builds nothing that only this loss needs.
+      alpha: weight of the deblurring loss in eq. 2 (code); 0 builds nothing that only it needs.
       gate_start_step: when the gate opens and its training begins; before, its map is 1 (§3.3:
         after 60 epochs). 0: from the start.
       alpha_end_step: when the deblurring loss ends, as in the last of the released code's three
@@ -209,7 +212,10 @@ def _wire(config: GFNConfig, image: tf.Tensor) -> tuple[Outputs, Outputs]:
 def _wire_images(config: GFNConfig, image: tf.Tensor) -> Outputs:
     """Build and connect SRResNet and the models whose modules pass images to each other."""
     blocks = config.sr_blocks + config.reconstruction_blocks
-    srresnet = build_srresnet(config.channels, config.width, blocks)
+    initial = functools.partial(_gaussian, config)
+    srresnet = build_srresnet(
+        config.channels, config.width, blocks, initial, initial_image=initial(SMALL)
+    )
     if config.variant == "srresnet":
         return {"restored": srresnet(image)}
     deblurring, deblurred_image = _build_deblurring(config), _build_deblurred_image(config)

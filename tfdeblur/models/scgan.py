@@ -38,6 +38,7 @@ UPSAMPLING = ("uconv", "bicubic")
 GENERATOR_LAYERS = ("uconv", "conv", "uconv") + ("conv",) * 9  # Table 1.
 DISCRIMINATOR_LAYERS = 4
 LEAK = 0.2
+NORM_EPSILON = 1e-3  # Not stated; Keras' own. The released weights were trained with it.
 
 
 @dataclass
@@ -188,7 +189,7 @@ def build_generator(channels: int, width: int, upsample: str = "uconv") -> keras
     last = len(kinds)
     for number, kind in enumerate(kinds[:-1], 1):
         x = _convolution(kind, width, use_bias=False, name=f"{kind}{number}")(x)
-        x = batch_normalization(f"norm{number}")(x)
+        x = batch_normalization(f"norm{number}", NORM_EPSILON)(x)
         x = keras.layers.ReLU(name=f"relu{number}")(x)
     x = _convolution(kinds[-1], channels, use_bias=True, name=f"conv{last}")(x)
     x = keras.layers.Activation("tanh", dtype="float32", name="tanh")(x)
@@ -219,7 +220,7 @@ def build_discriminator(
             name=f"conv{number}",
         )(x)
         if not first:
-            x = batch_normalization(f"norm{number}")(x)
+            x = batch_normalization(f"norm{number}", NORM_EPSILON)(x)
         x = keras.layers.LeakyReLU(LEAK, name=f"relu{number}")(x)
         features.append(x)
     x = keras.layers.Flatten(name="flatten")(x)
@@ -229,16 +230,20 @@ def build_discriminator(
     return keras.Model(image, [*features, logits], name=name)
 
 
-def _he_normal() -> keras.initializers.Initializer:
-    """Variance 2 / n_in (§4), n_in read as the fan-in; truncation would shrink it."""
-    return keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
+def _he_normal(transposed: bool = False) -> keras.initializers.Initializer:
+    """Variance 2 / n_in (§4), n_in read as the fan-in; truncation would shrink it.
+
+    Keras takes a transposed kernel's inputs, the last axis, for its fan-out.
+    """
+    mode = "fan_out" if transposed else "fan_in"
+    return keras.initializers.VarianceScaling(2.0, mode, "untruncated_normal")
 
 
 def _convolution(kind: str, filters: int, use_bias: bool, name: str) -> keras.layers.Layer:
     shared = {
         "padding": "same",
         "use_bias": use_bias,
-        "kernel_initializer": _he_normal(),
+        "kernel_initializer": _he_normal(transposed=kind == "uconv"),
         "name": name,
     }
     if kind == "uconv":

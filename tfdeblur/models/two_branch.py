@@ -70,10 +70,12 @@ class TwoBranchConfig(ModelConfig):
       input_size: side of the degraded image in pixels, 32 or 16 (Fig. 6). The network takes no
         other and must be trained for each.
       use_upcnn: whether a five-layer CNN enlarges the input; else bicubic (Table 3, "Model 1").
-      norm: `bn` (batch), or `in` (instance), which the code takes for batches of one.
+      norm: `bn` (batch), or `in` (instance), which the code takes for batches of one, without gamma
+        and beta and at the innermost level too.
       noise: whether Gaussian noise is added after every convolution that emits no image ("w/N",
         Fig. 9), in use as in training: restorations of one image then differ.
-      noise_mean: of that noise; the code has 1.
+      noise_mean: of that noise. The code has 1, and other places: the input, and behind each
+        concatenation, but not the skips themselves; its `pixel_weight` is 10 then.
       noise_std: its standard deviation (code).
       grayscale_input: whether the network sees the input's luma only, and colours it (Fig. 8).
       discriminators: `none` (Table 3, "Model 2"), `global` ("Model 3") or `global+local`.

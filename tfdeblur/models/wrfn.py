@@ -6,8 +6,9 @@ table and section numbers refer to it. Where the paper leaves a choice:
 - The loss is not stated: the mean squared error, which PSNR, its measure, is made of (`loss`).
 - Fig. 3's residual block can be read in two ways. Its number of parameters is certain: two biased
   convolutions, each with a normalisation, the block of the blending network too. They are in the
-  order of the same first author's next network (CVPR 2018), norm before convolution, and without
-  further activations (`block_order`).
+  order of the same first author's next network (CVPR 2018), norm before convolution
+  (`block_order`). That network has a ReLU in front of its last convolutions besides; here they
+  follow the blocks' sums, as no parameter tells of one.
 - Whether the input is added to the output is not said: it is, before un-resampling and at the end,
   as in that next network (`skip_resampled`, `skip_output`).
 - Initial weights are not stated: Torch's own for the kernels, U(-a, a) with a = fan-in^(-1/2), as

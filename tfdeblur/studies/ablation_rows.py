@@ -95,7 +95,7 @@ ENHANCE_UNET = System(
             "Fig. 10, MSE",
         ),
         Row({"gradient_penalty_weight": 0.0}, "eq. 5, lambda = 0"),
-        Row({"critic": "patch70"}, "§3.2.2, PatchGAN of [14]"),
+        Row({"critic": "patch70"}, "§3.3, PatchGAN of [14]"),
     ),
     excluded=frozenset(
         {"name", "channels", "width", "levels", "rrrbs_per_level", "resblocks_per_level"}
@@ -206,7 +206,7 @@ TWO_BRANCH = System(
         Row({"discriminators": "none"}, 'Table 3, "Model 2"'),
         Row({"discriminators": "global"}, 'Table 3, "Model 3"'),
         Row({"noise": True}, 'Fig. 9, Table 3, "w/N"'),
-        Row({"noise": True, "noise_mean": 1.0}, "code of w/N"),
+        Row({"noise": True, "noise_mean": 1.0}, "w/N, the noise's mean in the code"),
         Row({"noise": True, "noise_std": 0.2}, "w/N, twice as strong"),
         Row({"grayscale_input": True}, "Fig. 8"),
         Row({"input_size": 16}, "Fig. 6"),

@@ -15,6 +15,8 @@ class OptimizerConfig:
     """Adam for every network.
 
     Attributes:
+      epsilon: added to the root of the second moment. No paper states one; 1e-8 is that of Torch
+        and of TensorFlow 1 (Keras has 1e-7).
       learning_rate: the largest; of `piecewise` the first.
       schedule: of the generator's and the discriminators' rates alike, over the run's steps:
         `constant`;
@@ -36,6 +38,7 @@ class OptimizerConfig:
     learning_rate: float = 2e-4
     beta_1: float = 0.5
     beta_2: float = 0.999
+    epsilon: float = 1e-8
     schedule: str = "constant"
     warmup_steps: int = 0
     decay_rate: float = 0.9
@@ -47,10 +50,11 @@ class OptimizerConfig:
 
     def validate(self) -> None:
         """Raise ValueError for a field outside its range."""
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(
-                f"`optimizer.learning_rate` must be positive and finite. Got: {self.learning_rate}."
-            )
+        for name in ("learning_rate", "epsilon"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(
+                    f"`optimizer.{name}` must be positive and finite. Got: {getattr(self, name)}."
+                )
         for name in ("beta_1", "beta_2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(
@@ -129,7 +133,11 @@ class OptimizerConfig:
 
     def _adam(self, rate, global_clipnorm: float | None) -> keras.optimizers.Optimizer:
         return keras.optimizers.Adam(
-            rate, beta_1=self.beta_1, beta_2=self.beta_2, global_clipnorm=global_clipnorm
+            rate,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+            global_clipnorm=global_clipnorm,
         )
 
     def _rate(self, learning_rate: float, steps: int):

@@ -67,6 +67,17 @@ def test_flat_patches_have_a_mean_gradient_below_the_limit(slope, flat):
     assert not GfnRecipe(gradient_min=0.0055).is_flat(ramp(1))
 
 
+def test_gradients_are_central_differences_of_each_channel():
+    """Stripes of one pixel have none but at the border; a slope in one of three counts a third."""
+    stripes = np.tile(np.array([0, 100], np.uint8), (40, 26))
+    stripes = np.repeat(stripes[..., None], 3, axis=2)  # 2 of 52 columns have 100 levels.
+    for least, flat in ((100 * 2 / 52 / 255 + 1e-4, True), (100 * 2 / 52 / 255 - 1e-4, False)):
+        assert GfnRecipe(gradient_min=least).is_flat(stripes) is flat
+    red = ramp(3, (30, 40)) * np.array([1, 0, 0], np.uint8)  # 3 levels along both axes.
+    for least, flat in ((2**0.5 / 255 + 1e-4, True), (2**0.5 / 255 - 1e-4, False)):
+        assert GfnRecipe(gradient_min=least).is_flat(red) is flat
+
+
 def test_scales_are_fixed_or_drawn():
     assert RECIPE.frame_scales(example_rng(0, "")) == (1.0, 0.7, 0.5)
     drawn = [

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from tfdeblur.degradations.recipes.geometry import patch_positions, resized, size_text
@@ -21,7 +20,8 @@ class GfnRecipe(Recipe):
     -> patches of 256 px every 128 px, without flat ones -> both MATLAB bicubic / 4.
 
     Paper: frames are resized "with three random scales"; here: those of its released code, 0.5, 0.7
-    and 1, or, with `scale_law="random"`, three draws from U(0.5, 1).
+    and 1, or, with `scale_law="random"`, three draws from U(0.5, 1). That code keeps the reduced
+    patches as fractions; here all images are 8 bit.
 
     Attributes:
       patch_size: side of the square target in pixels, a multiple of `scale`.
@@ -33,7 +33,7 @@ class GfnRecipe(Recipe):
     """
 
     name = "gfn"
-    version = "1.0.0"
+    version = "1.1.0"
     patch_size: int = 256
     stride: int = 128
     scales: tuple[float, ...] = (1.0, 0.7, 0.5)
@@ -104,15 +104,15 @@ class GfnRecipe(Recipe):
     def is_flat(self, sharp: np.ndarray) -> bool:
         """Tell whether a sharp patch has too little detail to learn from.
 
-        The gradient at a pixel is (right neighbour - pixel, lower neighbour - pixel) of the grey
-        values (BT.601) in [0, 1]. The patch is flat if its mean length is below `gradient_min`.
+        As in the released code: the gradient at a pixel is, for each channel in [0, 1], half the
+        difference of the neighbours on both sides, at the border the difference to the one. The
+        patch is flat if the gradients' mean length is below `gradient_min`.
 
         Args:
           sharp: `[h, w, 3]` uint8.
         """
-        grey = cv2.cvtColor(sharp, cv2.COLOR_RGB2GRAY).astype(np.float32)
-        right, down = grey[:-1, 1:] - grey[:-1, :-1], grey[1:, :-1] - grey[:-1, :-1]
-        return float(cv2.magnitude(right, down).mean(dtype=np.float64)) < 255 * self.gradient_min
+        down, right = np.gradient(sharp.astype(np.float32), axis=(0, 1))
+        return float(np.hypot(down, right).mean(dtype=np.float64)) < 255 * self.gradient_min
 
     def degrade(self, blurry: np.ndarray, sharp: np.ndarray) -> Pair:
         """Reduce a pair of patches, or of whole frames; nothing is drawn.

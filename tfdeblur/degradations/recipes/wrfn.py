@@ -1,4 +1,4 @@
-"""WRFN's faces (Jin et al. 2018, §4): grey, and blurred anew whenever they are read."""
+"""WRFN's faces (Jin et al. 2018, §5): grey, and blurred anew whenever they are read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from tfdeblur.images.resize import round_levels
 
 @dataclass(frozen=True)
 class WrfnRecipe(Recipe):
-    """Blurred, noisy grey faces of the same size: the data of WRFN (Jin et al. 2018, §4).
+    """Blurred, noisy grey faces of the same size: the data of WRFN (Jin et al. 2018, §5).
 
     photo, central square -> grey -> MATLAB bicubic to `side`; then, each time that it is read,
     spline kernel of the bank, mirrored borders -> Gaussian noise -> 8 bit.
