@@ -139,7 +139,7 @@ def test_critics_are_updated_on_every_sub_batch_and_the_generator_on_the_last():
     assert weights["first"] == pytest.approx(1.6)
     assert weights["generator"] == pytest.approx(1.0 + 1.848)
     assert float(logs["pixel"]) == pytest.approx(9.0)
-    assert float(logs["first_critic"]) == pytest.approx(-1.3 * 3.0)
+    assert float(logs["first_critic"]) == pytest.approx(-(1.0 * 1.0 + 1.1 * 2.0 + 1.3 * 3.0) / 3)
     assert int(model.discriminator_optimizers["first"].iterations) == 3
     assert int(model.generator_optimizer.iterations) == 1
 
@@ -327,10 +327,20 @@ def test_micro_batches_update_as_the_whole(micro_batches):
     assert results[0]["generator"] != 1.0 and results[0]["first"] != 1.0
 
 
-def test_terms_of_every_sample():
+def test_logs_of_the_critic_are_those_of_all_updates():
+    """A sample that is not a number shows, whichever update it is in; so does a norm."""
+    for values in ([float("nan"), 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, float("nan")]):
+        model = _toy()
+        model.discriminator_updates = 2
+        logs = tf.function(model.train_step)(_batch(values))
+        assert np.isnan(logs["discriminator_loss"]) and np.isnan(logs["first_gradient_norm"])
+
+
+@pytest.mark.parametrize("micro_batches", [1, 2])
+def test_terms_of_every_sample(micro_batches):
     """Of both sub-batches, in order: the generator's pixel (g v - 2 v)^2 = v^2, the critic's -v."""
     model = _toy()
-    model.discriminator_updates = 2
+    model.discriminator_updates, model.micro_batches = 2, micro_batches
     terms = model.sample_terms(_batch([1.0, 2.0, 3.0, 4.0]))
     np.testing.assert_allclose(terms["pixel"], [1.0, 4.0, 9.0, 16.0])
     np.testing.assert_allclose(terms["first_critic"], [-1.0, -2.0, -3.0, -4.0])

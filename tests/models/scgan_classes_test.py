@@ -132,6 +132,20 @@ def test_step_of_two_classes_moves_every_network():
     assert {"discriminator_0_triplet", "discriminator_1_cross_entropy", "adversarial"} <= set(logs)
 
 
+def test_terms_of_samples_are_found_in_micro_batches():
+    """Each holds every class, in blocks; the whole does not."""
+    model = _compiled(SCGANConfig(width=4, classes=2))
+    batch = _classes(model)
+    twice = {name: tf.concat([value, value], axis=0) for name, value in batch.items()}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must rise in blocks"):
+        model.sample_terms(twice)
+    model.micro_batches = 2
+    terms = model.sample_terms(twice)
+    count = len(batch["target"])
+    np.testing.assert_allclose(terms["pixel"][:count], terms["pixel"][count:], rtol=1e-5)
+    assert terms["pixel"].shape == (2 * count,)
+
+
 def test_smallest_batch_holds_every_class():
     assert SCGANConfig(classes=2).minimum_batch_size == 4
     assert SCGANConfig(classes=3, triplet_weight=0.0).minimum_batch_size == 3

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdeblur.training.optimizer import OptimizerConfig, start_schedule
+from tfdeblur.training.optimizer import OptimizerConfig, start_schedules
 
 
 def _rates(config, steps, total=100):
@@ -72,13 +72,29 @@ def test_a_schedule_counts_the_steps_of_the_run():
     config = OptimizerConfig(learning_rate=1.0, schedule="piecewise", boundaries=(4,), rates=(1, 9))
     config.validate()
     optimizer = config.build(10)
-    start_schedule(optimizer, 3)
+    start_schedules(optimizer, [], 3)
     variable, rates = tf.Variable(0.0), []
     for _ in range(2):
         optimizer.apply_gradients([(tf.constant(1.0), variable)])
         rates.append(float(optimizer.learning_rate))
     assert rates == [1.0, 9.0]
-    start_schedule(OptimizerConfig().build(10), 3)  # A constant rate has no steps to count.
+    start_schedules(OptimizerConfig().build(10), [], 3)  # A constant rate has no steps to count.
+
+
+def test_all_schedules_count_the_steps_of_the_run():
+    """A critic makes five updates a step; a discriminator joins at step 2."""
+    config = OptimizerConfig(learning_rate=1.0, schedule="piecewise", boundaries=(2,), rates=(1, 9))
+    generator, critic, late = config.build(4), *(config.build_for_discriminator(4) for _ in "ab")
+    start_schedules(generator, [critic, late], 0)
+    variables = {id(each): tf.Variable(0.0) for each in (generator, critic, late)}
+    rates = {id(each): [] for each in (generator, critic, late)}
+    for step in range(4):
+        for each in [critic] * 5 + [late] * (step >= 2) + [generator]:
+            each.apply_gradients([(tf.constant(1.0), variables[id(each)])])
+            rates[id(each)].append(float(each.learning_rate))
+    assert rates[id(generator)] == [1.0, 1.0, 9.0, 9.0]
+    assert rates[id(critic)] == [1.0] * 10 + [9.0] * 10
+    assert rates[id(late)] == [9.0, 9.0]
 
 
 def test_gradients_are_clipped_to_their_global_norm():

@@ -14,6 +14,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tfdeblur.data.pipeline import DataConfig
+from tfdeblur.models.scgan import SCGAN
 from tfdeblur.training import callbacks
 from tfdeblur.training.callbacks import NonFiniteError
 from tfdeblur.training.checkpoints import CheckpointError
@@ -111,6 +112,39 @@ def test_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
     assert load_trained(tmp_path, "latest").step == reached + 2
 
 
+def test_another_precision_is_refused(tmp_path):
+    """As on another machine under `auto`: weights would go on from a different rounding."""
+    config = _config(steps=1)
+    train(config, tmp_path)
+    path = tmp_path / "environment.json"
+    path.write_text(path.read_text().replace('"float32"', '"mixed_float16"'))
+    config.train.steps = 2
+    told = f"`runtime.precision` must stay that of the run in {tmp_path}, mixed_float16. Got: float"
+    with pytest.raises(ValueError, match=told):
+        train(config, tmp_path)
+
+
+def test_a_configuration_with_lists_is_gone_on_with(tmp_path):
+    config = _config(steps=2, objective="pixel")
+    config.optimizer.schedule = "piecewise"
+    config.optimizer.boundaries, config.optimizer.rates = [1], [2e-4, 1e-4]
+    train(config, tmp_path)
+    config.train.steps = 3
+    assert train(config, tmp_path)["step"] == 3
+
+
+def test_what_was_drawn_anew_belongs_to_its_experiment(tmp_path):
+    config = _config(steps=1)
+    config.train.init_from = "no_such_model"
+    for seed, left in ((0, True), (0, True), (1, False)):
+        config.seed = seed
+        with pytest.raises(ValueError, match="no_such_model"):
+            train(config, tmp_path)
+        if seed == 0:
+            (tmp_path / "redrawn.json").write_text('{"0": 1}')
+        assert (tmp_path / "redrawn.json").exists() is left
+
+
 def test_another_experiment_in_the_folder_is_refused(tmp_path):
     train(_config(steps=1), tmp_path)
     other = _config(steps=2)
@@ -125,6 +159,16 @@ def test_start_that_failed_does_not_claim_the_folder(tmp_path):
     with pytest.raises(ValueError, match="no_such_model"):
         train(mistyped, tmp_path)
     assert train(_config(steps=1), tmp_path)["step"] == 1
+
+
+def test_damaged_checkpoints_are_not_counted(tmp_path):
+    """After one of step 4 that is damaged come 2 and 3: both stay, it goes."""
+    train(_config(steps=4), tmp_path)
+    latest = tmp_path / "checkpoints" / "latest"
+    newest = next(latest.glob("step-4.data*"))
+    newest.write_bytes(newest.read_bytes()[:500])
+    train(_config(steps=3), tmp_path)
+    assert {path.stem for path in latest.glob("*.index")} == {"step-2", "step-3"}
 
 
 def test_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path):
@@ -265,21 +309,10 @@ def test_sigterm_during_a_validation_leaves_it_owed(tmp_path, monkeypatch):
     config.train.validate_every = 3
     whole = train(config, tmp_path / "whole")
     parts = tmp_path / "parts"
-    restored = []
-
-    def make_stopping_restore(*arguments):
-        def restore(image):
-            _terminate()  # Between the first and the second image.
-            restored.append(image)
-            return make_restore(*arguments)(image)
-
-        return restore
-
     with monkeypatch.context() as patch:
-        patch.setattr("tfdeblur.training.train.make_restore", make_stopping_restore)
+        patch.setattr("tfdeblur.training.train.make_restore", lambda *_: lambda _: _terminate())
         with pytest.raises(Interrupted, match="after step 3, which is saved"):
             train(config, parts)
-    assert len(restored) == 1
     assert not (parts / "checkpoints" / "best").exists()
     assert train(config, parts)["weights_sha256"] == whole["weights_sha256"]
     names = {name: (tmp_path / name / "logs" / "scalars.csv") for name in ("whole", "parts")}
@@ -301,8 +334,23 @@ def test_sigterm_before_the_first_step_ends_the_run_at_once(tmp_path, monkeypatc
         patch.setattr("tfdeblur.training.train.make_validation", lambda *_: _terminate())
         with pytest.raises(Interrupted, match="before a step was finished") as interrupted:
             train(config, tmp_path)
-    assert interrupted.value.step is None
+    assert interrupted.value.step == 0
     assert train(config, tmp_path)["step"] == 2
+
+
+@pytest.mark.parametrize("place", ["forward", "layer"])
+def test_sigterm_while_a_step_is_traced_ends_the_run_at_once(place, tmp_path, monkeypatch):
+    """Keras and TensorFlow put errors of a model's code into their own."""
+    config = _config(steps=4, objective="pixel")
+    train(_config(steps=2, objective="pixel"), tmp_path)
+    with monkeypatch.context() as patch:
+        if place == "forward":
+            patch.setattr(SCGAN, "forward", lambda *_: _terminate())
+        else:
+            patch.setattr(keras.layers.BatchNormalization, "call", lambda *_, **__: _terminate())
+        with pytest.raises(Interrupted, match="after step 2, which is saved|before a step"):
+            train(config, tmp_path)
+    assert train(config, tmp_path)["step"] == 4
 
 
 def test_signals_find_their_handlers_again_after_an_error(tmp_path, monkeypatch):

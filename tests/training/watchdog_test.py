@@ -1,8 +1,13 @@
 """The report of a run that hangs."""
 
+import re
 import time
 
 from tfdeblur.training.watchdog import Watchdog
+
+
+def _stacks(folder):
+    return "".join(path.read_text() for path in folder.glob("stacks-*.txt"))
 
 
 def _wait_until(condition, seconds=10.0):
@@ -13,24 +18,31 @@ def _wait_until(condition, seconds=10.0):
 
 
 def test_a_silence_is_reported_with_the_stacks(tmp_path, caplog):
-    path = tmp_path / "stacks.txt"
-    with Watchdog(0.2, path) as dog:
+    with Watchdog(0.2, tmp_path / "run") as dog:
         dog.alive("step 8")
-        assert _wait_until(lambda: path.exists() and "_wait_until" in path.read_text())
+        assert _wait_until(lambda: "_wait_until" in _stacks(tmp_path / "run"))
     assert "No sign of life" in caplog.text and "step 8" in caplog.text
-    assert path.read_text().startswith("0 s in: step 8")
+    assert re.match(r"\d+ s in: step 8\n", _stacks(tmp_path / "run"))
+
+
+def test_a_folder_that_cannot_be_written_to_does_not_end_the_watch(tmp_path, caplog):
+    (tmp_path / "file").write_text("no folder")
+    with Watchdog(0.1, tmp_path / "file") as dog:
+        for count in (1, 2):
+            dog.alive("step 1")
+            assert _wait_until(lambda n=count: caplog.text.count("cannot be written") == n)
 
 
 def test_signs_of_life_and_a_watchdog_that_is_off_report_nothing(tmp_path):
     for seconds in (60.0, 0.0):
-        with Watchdog(seconds, tmp_path / "stacks.txt") as dog:
+        with Watchdog(seconds, tmp_path) as dog:
             dog.alive("step 1")
             time.sleep(0.3)
-    assert not (tmp_path / "stacks.txt").exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_each_silence_is_reported_once(tmp_path, caplog):
-    with Watchdog(0.1, tmp_path / "stacks.txt") as dog:
+    with Watchdog(0.1, tmp_path) as dog:
         dog.alive("step 1")
         assert _wait_until(lambda: caplog.text.count("No sign of life") == 1)
         time.sleep(0.4)

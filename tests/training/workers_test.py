@@ -103,12 +103,16 @@ def test_one_process_agrees_with_itself():
     workers = Workers.of(tf.distribute.get_strategy())
     assert (workers.is_chief, workers.count) == (True, 1)
     assert workers.any(True) and not workers.any(False)
-    workers.check_equal("finished steps", 3)
+    assert workers.from_chief(-2.5) == -2.5
+    workers.check_equal("finished steps", 3, "or else")
 
 
 def test_folders_that_are_not_shared_are_found_out(monkeypatch):
-    """One of two workers has gone 5 steps, the other none."""
-    workers = Workers(tf.distribute.get_strategy(), count=2)
-    monkeypatch.setattr(Workers, "total", lambda self, value: 5)
-    with pytest.raises(ValueError, match="same finished steps: they must share the run's folder"):
-        workers.check_equal("finished steps", 5)
+    """The chief has gone 5 steps, this one none; or this one 5 as well, and another none."""
+    workers = Workers(tf.distribute.get_strategy(), index=1, count=2)
+    monkeypatch.setattr(Workers, "from_chief", lambda self, value: 5.0)
+    for others, value in ((False, 0), (True, 5)):
+        monkeypatch.setattr(Workers, "any", lambda self, value, others=others: value or others)
+        told = f"same finished steps: why. Got: {value} here, 5 at the chief"
+        with pytest.raises(ValueError, match=told):
+            workers.check_equal("finished steps", value, "why")

@@ -1,7 +1,7 @@
 """Compute a batch in parts, one after another, where it does not fit into memory at once."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -15,22 +15,44 @@ class Part(NamedTuple):
 
 
 WHOLE = Part(0, 1)
-_current = WHOLE
+_current = ContextVar("part", default=WHOLE)  # Replicas are traced in a thread each, by turns.
 
 
 def current_part() -> Part:
     """Return the micro-batch for which operations are being traced; outside of any, `WHOLE`."""
-    return _current
+    return _current.get()
 
 
-@contextmanager
-def _part(part: Part) -> Iterator[None]:
-    global _current
-    before, _current = _current, part
-    try:
-        yield
-    finally:
-        _current = before
+def micro_batches(batch: Mapping[str, tf.Tensor], count: int) -> Iterator[dict[str, tf.Tensor]]:
+    """Yield `count` parts of a batch, in order; inside the loop each is the `current_part`."""
+    for place in range(count):
+        with _Part(Part(place, count)):
+            yield _cut(batch, place, count)
+
+
+class _Part:
+    """Makes a part the current one inside a `with`."""
+
+    def __init__(self, part: Part):
+        self._part = part
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._part)
+
+    def __exit__(self, *exception) -> None:
+        _current.reset(self._token)
+
+
+def _cut(
+    batch: Mapping[str, tf.Tensor], place: tf.Tensor | int, count: int
+) -> dict[str, tf.Tensor]:
+    part = {}
+    for name, value in batch.items():
+        size = tf.shape(value)[0] // count
+        part[name] = value[place * size : (place + 1) * size]
+        if value.shape[0] is not None:
+            part[name].set_shape([value.shape[0] // count, *value.shape[1:]])
+    return part
 
 
 def mean_over_micro_batches(
@@ -51,31 +73,34 @@ def mean_over_micro_batches(
     """
     if count == 1:
         return function(batch)
-    size = tf.shape(next(iter(batch.values())))[0] // count
-
-    def part_of(index: tf.Tensor | int) -> tuple[list[tf.Tensor | None], dict[str, tf.Tensor]]:
-        part = {}
-        for name, value in batch.items():
-            part[name] = value[index * size : (index + 1) * size]
-            if value.shape[0] is not None:
-                part[name].set_shape([value.shape[0] // count, *value.shape[1:]])
-        with _part(Part(index, count)):
-            return function(part)
-
-    tensors, logs = part_of(0)
+    tensors, logs = _on_part(function, batch, 0, count)
     present = [number for number, tensor in enumerate(tensors) if tensor is not None]
-
-    def add_part(index: tf.Tensor, sums: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        more, further = part_of(index)
-        values = [*(more[number] for number in present), *further.values()]
-        return index + 1, [total + value for total, value in zip(sums, values, strict=True)]
-
     sums = [*(tensors[number] for number in present), *logs.values()]
-    _, sums = tf.while_loop(
-        lambda index, _: index < count, add_part, (tf.constant(1), sums), parallel_iterations=1
-    )
+
+    def add_part(place: tf.Tensor | int, sums: list[tf.Tensor]) -> list[tf.Tensor]:
+        more, further = _on_part(function, batch, place, count)
+        values = [*(more[number] for number in present), *further.values()]
+        return [total + value for total, value in zip(sums, values, strict=True)]
+
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        # What replicas do together, such as synchronised norms, is not allowed inside a loop.
+        for place in range(1, count):
+            with tf.control_dependencies(sums):  # One after another: this is about memory.
+                sums = add_part(place, sums)
+    else:
+        _, sums = tf.while_loop(
+            lambda place, _: place < count,
+            lambda place, sums: (place + 1, add_part(place, sums)),
+            (tf.constant(1), sums),
+            parallel_iterations=1,
+        )
     means = [total / count for total in sums]
     averaged: list[tf.Tensor | None] = [None] * len(tensors)
     for number, mean in zip(present, means, strict=False):
         averaged[number] = mean
     return averaged, dict(zip(logs, means[len(present) :], strict=True))
+
+
+def _on_part(function, batch, place: tf.Tensor | int, count: int):
+    with _Part(Part(place, count)):
+        return function(_cut(batch, place, count))

@@ -1,8 +1,8 @@
 """Random draws inside a network that is trained, as pure functions of the step.
 
-A draw depends on the layer's seed, the number of the step and the sample's index in the global
-batch: not on what was drawn before, on an interruption, or on how many replicas or micro-batches
-share the batch.
+A draw depends on the run's seed, the layer's, the number of the step and the sample's index in the
+global batch: not on what was drawn before, on an interruption, or on how many replicas or
+micro-batches share the batch.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,15 @@ import keras
 import tensorflow as tf
 
 from tfdeblur.layers.micro_batches import current_part
+
+_BETWEEN_RUNS = 1_000_003  # A layer's seed is a smaller number.
+_run_seed = 0
+
+
+def seed_draws(seed: int) -> None:
+    """Set the run's seed, for every `draw` that is traced from now on."""
+    global _run_seed
+    _run_seed = seed
 
 
 def draw(
@@ -34,7 +43,8 @@ def draw(
     part = current_part()
     count = shape[0]
     whole = tf.concat([[part.parts * replicas * count], shape[1:]], axis=0)
-    key = tf.stack([tf.constant(seed, tf.int64), tf.cast(step, tf.int64)])
+    seeds = tf.constant(seed + _BETWEEN_RUNS * _run_seed, tf.int64)
+    key = tf.stack([seeds, tf.cast(step, tf.int64)])
     first = (part.place * replicas + replica) * count
     return distribution(whole, key)[first : first + count]
 

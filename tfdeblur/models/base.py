@@ -18,7 +18,7 @@ from typing import NamedTuple, TypedDict, cast
 import keras
 import tensorflow as tf
 
-from tfdeblur.layers.micro_batches import mean_over_micro_batches
+from tfdeblur.layers.micro_batches import mean_over_micro_batches, micro_batches
 
 
 class _Pair(TypedDict):
@@ -71,10 +71,13 @@ class RestorationModel(keras.Model):
       network: what is trained: the generator, or a model that shares its layers and has more
         outputs or weights besides.
       discriminators: by name; empty in a model without an adversarial term.
+      discriminator_updates: n_critic; a step's batch holds so many batches of equal length. Each
+        updates the discriminators, the last one the network too. 1 without discriminators.
       micro_batches: into how many parts of equal length the batch of an update is cut. What looks
         at several samples at once (batch norms, negatives of a triplet) sees those of one part.
     """
 
+    discriminator_updates: int = 1
     micro_batches: int = 1
 
     def __init__(
@@ -218,20 +221,23 @@ class RestorationModel(keras.Model):
         return {}
 
     def sample_terms(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """Return every term of every sample, `[B]` by the names of the logs: to find a bad one."""
-        terms = self.generator_terms(batch, self.forward(batch))
-        return {name: term.values for name, term in terms.items()}
+        """Return every term of every sample, `[B]` by the names of the logs: to find a bad one.
+
+        A step's batches and micro-batches are computed one after another, as in training.
+        """
+        parts = [
+            {name: term.values for name, term in self._all_terms(cast(Batch, part)).items()}
+            for whole in _batches_of(batch, self.discriminator_updates)
+            for part in micro_batches(whole, self.micro_batches)
+        ]
+        return {name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]}
+
+    def _all_terms(self, batch: Batch) -> dict[str, Term]:
+        return self.generator_terms(batch, self.forward(batch))
 
 
 class RestorationGAN(RestorationModel):
-    """A `RestorationModel` whose objective needs discriminators.
-
-    Attributes:
-      discriminator_updates: n_critic; a step's batch holds so many batches of equal length. Each
-        updates the discriminators, the last one the network too.
-    """
-
-    discriminator_updates: int = 1
+    """A `RestorationModel` whose objective needs discriminators."""
 
     def discriminator_terms(self, name: str, batch: Batch, outputs: Outputs) -> dict[str, Term]:
         """Return the objective of discriminator `name` by term name. A paper must override it."""
@@ -245,16 +251,23 @@ class RestorationGAN(RestorationModel):
         """Update the discriminators on every batch in `batch`, the network on the last.
 
         Returns:
-          As `RestorationModel.train_step`, of the last batch.
+          As `RestorationModel.train_step`: of the last batch, what is the discriminators' in the
+          mean over all.
         """
         *earlier, last = _batches_of(batch, self.discriminator_updates)
         gradients_of = self._discriminator_gradients
         if self.micro_batches == 1:
             gradients_of = tf.function(gradients_of, autograph=False)  # Traced once for all.
+        before = []
         for part in earlier:
             found = mean_over_micro_batches(gradients_of, part, self.micro_batches)
-            self._update_discriminators(*found)
-        return super().train_step(last)
+            before.append(self._update_discriminators(*found))
+        logs = super().train_step(last)
+        for name in before[0] if before else ():
+            logs[name] = tf.add_n([logs[name], *(each[name] for each in before)]) / (
+                1 + len(before)
+            )
+        return logs
 
     def train_discriminators(
         self, batch: Batch, outputs: Outputs | None = None
@@ -312,18 +325,14 @@ class RestorationGAN(RestorationModel):
             logs |= {f"{prefix}{term}": mean for term, mean in term_means(terms).items()}
         return gradients, logs
 
-    def sample_terms(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """Return every term of every sample; of all the batches in `batch`, in its order."""
-        parts = []
-        for part in _batches_of(batch, self.discriminator_updates):
-            outputs = self.forward(part)
-            terms = dict(self.generator_terms(part, outputs))
-            for name in self.active_discriminators():
-                prefix = f"{name}_" if len(self.discriminators) > 1 else ""
-                for term, value in self.discriminator_terms(name, part, outputs).items():
-                    terms[f"{prefix}{term}"] = value
-            parts.append({name: term.values for name, term in terms.items()})
-        return {name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]}
+    def _all_terms(self, batch: Batch) -> dict[str, Term]:
+        outputs = self.forward(batch)
+        terms = dict(self.generator_terms(batch, outputs))
+        for name in self.active_discriminators():
+            prefix = f"{name}_" if len(self.discriminators) > 1 else ""
+            for term, value in self.discriminator_terms(name, batch, outputs).items():
+                terms[f"{prefix}{term}"] = value
+        return terms
 
 
 def objective(terms: Mapping[str, Term]) -> tf.Tensor:

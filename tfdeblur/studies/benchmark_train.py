@@ -146,7 +146,7 @@ def _turns(
         "run": Continued(workers.distribute(batches, share)),
     }
     scalars = Scalars(folder)
-    watchdog = Watchdog(0.0, folder / "stacks.txt")
+    watchdog = Watchdog(0.0, folder)
 
     def bare(steps: int) -> None:
         for _ in range(steps):
@@ -166,7 +166,7 @@ def _turns(
                 bar,
                 callbacks.ScalarLog(scalars, 0, config.train.log_every),
                 callbacks.SignOfLife(watchdog, 0),
-                callbacks.StopOnSignal(StopSignal(), 0, workers),
+                callbacks.StopOnSignal(StopSignal(alone=workers.count == 1), 0, workers),
             ],
         )
         bar.close()

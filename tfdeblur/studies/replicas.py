@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -38,8 +39,17 @@ RATE = 1e-3
 MOMENTUM = 0.9  # Its slots hold the sum of the updates; differences of weights would be rounded.
 
 
-def small_models() -> dict[str, tuple[ModelConfig, int, int]]:
-    """Return by name a thin model, the side of its degraded images, and the pairs of an update."""
+class Small(NamedTuple):
+    """A thin model, the side of its degraded images, the pairs of an update, and its parts."""
+
+    config: ModelConfig
+    side: int
+    pairs: int
+    micro_batches: int = 1
+
+
+def small_models() -> dict[str, Small]:
+    """Return what is compared, by name."""
     gfn = GFNConfig(
         width=4, gate_start_step=0, deblurring_blocks=1, sr_blocks=1, reconstruction_blocks=1
     )
@@ -47,13 +57,14 @@ def small_models() -> dict[str, tuple[ModelConfig, int, int]]:
         width=4, discriminator_updates=2, levels=1, rrrbs_per_level=1, resblocks_per_level=1
     )
     return {
-        "scgan": (SCGANConfig(width=4), 16, 8),
-        "mcgan": (SCGANConfig(width=4, classes=2), 16, 8),
-        "enhance_unet": (enhance_unet, 32, 4),
-        "gfn": (gfn, 8, 4),
-        "wrfn": (WRFNConfig(width=4, blocks=1), 20, 4),
-        "wrfn_bn": (WRFNConfig(width=4, blocks=1, norm="bn"), 20, 4),
-        "two_branch": (TwoBranchConfig(width=4, input_size=16, local_start_step=0), 16, 4),
+        "scgan": Small(SCGANConfig(width=4), 16, 8),
+        "mcgan": Small(SCGANConfig(width=4, classes=2), 16, 8),
+        "mcgan_in_parts": Small(SCGANConfig(width=4, classes=2), 16, 16, micro_batches=2),
+        "enhance_unet": Small(enhance_unet, 32, 4),
+        "gfn": Small(gfn, 8, 4),
+        "wrfn": Small(WRFNConfig(width=4, blocks=1), 20, 4),
+        "wrfn_bn": Small(WRFNConfig(width=4, blocks=1, norm="bn"), 20, 4),
+        "two_branch": Small(TwoBranchConfig(width=4, input_size=16, local_start_step=0), 16, 4),
     }
 
 
@@ -100,7 +111,8 @@ def _in_own_process(name: str, shared_by: str, file: Path) -> dict[str, np.ndarr
 
 def _step(name: str, shared_by: str) -> tuple[dict[str, np.ndarray], Workers]:
     """Make one step by gradient descent; return every weight's updates, and the logs."""
-    config, side, count = small_models()[name]
+    small = small_models()[name]
+    config = small.config
     chosen = {ONE: "none", REPLICAS: "mirrored", WORKERS: "multi_worker"}[shared_by]
     strategy = make_strategy(RuntimeConfig(strategy=chosen))
     workers, replicas = Workers.of(strategy), strategy.num_replicas_in_sync
@@ -110,9 +122,10 @@ def _step(name: str, shared_by: str) -> tuple[dict[str, np.ndarray], Workers]:
         parts = inspect.signature(config.build).parameters
         model = config.build(build_stand_in()) if "extractor" in parts else config.build()  # type: ignore[call-arg]
         judges = {each: keras.optimizers.SGD(RATE, MOMENTUM) for each in model.discriminators}
+        model.micro_batches = small.micro_batches
         model.compile(keras.optimizers.SGD(RATE, MOMENTUM), judges)
-    share = count * config.discriminator_updates // replicas
-    data = workers.distribute(_batches(config, side, count, replicas), share)
+    share = small.pairs * config.discriminator_updates // replicas
+    data = workers.distribute(_batches(small, replicas), share)
     history = model.fit(data, steps_per_epoch=1, verbose=0).history
     found = {f"logs/{key}": np.asarray(values[0]) for key, values in history.items()}
     optimizers = {"network": model.generator_optimizer, **model.discriminator_optimizers}
@@ -125,24 +138,24 @@ def _step(name: str, shared_by: str) -> tuple[dict[str, np.ndarray], Workers]:
     return found, workers
 
 
-def _batches(
-    config: ModelConfig, side: int, count: int, replicas: int
-) -> Callable[[int, int], tf.data.Dataset]:
+def _batches(small: Small, replicas: int) -> Callable[[int, int], tf.data.Dataset]:
     """Make what `Workers.distribute` takes: random images, laid out as in training."""
-    small, large = (side, side), (side * config.scale, side * config.scale)
+    config = small.config
+    low, large = (small.side,) * 2, (small.side * config.scale,) * 2
     shapes = {
-        "degraded": (*small, config.channels),
+        "degraded": (*low, config.channels),
         "target": (*large, config.channels),
-        "lr_sharp": (*small, config.channels),
+        "lr_sharp": (*low, config.channels),
         "hr_blurry": (*large, config.channels),
         "face_mask": (*large, 1),
     }
-    whole, rng = count * config.discriminator_updates, np.random.default_rng(0)
+    updates = config.discriminator_updates
+    whole, rng = small.pairs * updates, np.random.default_rng(0)
     batch = {k: rng.uniform(size=(whole, *shape)).astype("float32") for k, shape in shapes.items()}
     batch["class_index"] = np.repeat(
         np.arange(config.classes, dtype="int32"), whole // config.classes
     )
-    order = batch_order(whole, config.classes, config.discriminator_updates, replicas)
+    order = batch_order(whole, config.classes, updates * small.micro_batches, replicas)
     laid_out = {name: values[order] for name, values in batch.items()}
 
     def make(worker: int, of: int) -> tf.data.Dataset:

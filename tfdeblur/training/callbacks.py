@@ -26,6 +26,13 @@ from tfdeblur.training.workers import Workers
 RECENT = 100  # Steps whose scalars a flight record tells.
 
 
+class _Nowhere(io.TextIOBase):
+    """Takes what is drawn where there is no terminal."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 class Progress(keras.callbacks.Callback):
     """Shows the step, the images per second, the time left, and the loss, over all segments.
 
@@ -40,7 +47,7 @@ class Progress(keras.callbacks.Callback):
             initial=step,
             unit="step",
             dynamic_ncols=True,
-            file=sys.stderr if self._on_terminal else io.StringIO(),
+            file=sys.stderr if self._on_terminal else _Nowhere(),
         )
         self._batch_size, self._every = batch_size, every
 
@@ -75,21 +82,19 @@ class StopOnSignal(keras.callbacks.Callback):
 
     Attributes:
       step: the finished steps.
-      stopped: whether the segment was ended.
     """
 
     def __init__(self, signal: StopSignal, step: int, workers: Workers):
         super().__init__()
         self.step = step
-        self.stopped = False
         self._signal, self._workers = signal, workers
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:
         """Stop if a signal came during the step."""
-        self._signal.wait()
+        self._signal.step_to_save()
         self.step += 1
         if self._workers.any(self._signal.came):
-            self.stopped = self.model.stop_training = True
+            self.model.stop_training = True
 
 
 class ScalarLog(keras.callbacks.Callback):
@@ -218,14 +223,14 @@ class Profile(keras.callbacks.Callback):
         if self._step >= self._last:
             self._stop()
 
-    def on_train_end(self, logs=None) -> None:
-        """Stop with the segment."""
+    def close(self) -> None:
+        """Stop with the segment, whatever ended it."""
         self._stop()
 
     def _stop(self) -> None:
         if self._running:
-            tf.profiler.experimental.stop()
             self._running = False
+            tf.profiler.experimental.stop()
             logging.info("Profile of steps %d to %d: %s.", self._first, self._step, self._folder)
 
 

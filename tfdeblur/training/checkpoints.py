@@ -7,6 +7,7 @@ renames them. A new one is read back before it is listed, and an older one is re
 that.
 """
 
+import contextlib
 import re
 import shutil
 from pathlib import Path
@@ -70,6 +71,7 @@ class Checkpoints:
             **({AVERAGE: average.averages} if average else {}),
         )
         self._folders = {kind: (written_to or folder) / kind for kind in KEPT}
+        self._damaged: set[str] = set()
 
     def restore(self) -> int:
         """Restore the newest readable checkpoint, if there is any; return the finished steps.
@@ -85,6 +87,7 @@ class Checkpoints:
                 self._checkpoint.read(path).assert_consumed()
             except _DAMAGED as error:
                 logging.warning("%s is damaged and left aside: %s", path, _first_line(error))
+                self._damaged.add(path)
             else:
                 logging.info("Going on from %s.", path)
                 return int(self.step.numpy())
@@ -113,22 +116,26 @@ class Checkpoints:
     def _write(self, kind: str, step: int) -> None:
         self.step.assign(step)
         folder = self._folders[kind]
-        before = _listed(folder)
         path = str(folder / f"step-{step}")
-        listed = [*(other for other in before if other != path), path][-KEPT[kind] :]
+        good = [other for other in _listed(folder) if other not in self._damaged]
+        before = [other for other in good if other != path]
         try:
-            self._checkpoint.write(path)
+            self._checkpoint.write(path)  # Where this fails, one of the same step stays.
+            good = before
             written = tf.train.load_checkpoint(path)
             for name in written.get_variable_to_shape_map():
                 written.get_tensor(name)  # Its blocks carry checksums.
-            _list(folder, listed)
-            _keep(folder, listed)
+            good = [*before, path][-KEPT[kind] :]
+            _list(folder, good)
+            _keep(folder, good)
+            self._damaged.discard(path)
         except (tf.errors.OpError, OSError) as error:
-            _keep(folder, before)
+            with contextlib.suppress(OSError):  # What is left over is in nobody's way.
+                _keep(folder, good)
             raise CheckpointError(
                 f"{folder}: the checkpoint of step {step} must be written and read back. "
                 f"Got: {_first_line(error)}. The last good one: "
-                f"{before[-1] if before else 'none yet'}."
+                f"{good[-1] if good else 'none yet'}."
             ) from error
 
 
@@ -212,7 +219,7 @@ def _restore_from(path: str, model: RestorationModel, missing_ok: bool) -> tuple
     step = tf.Variable(0, dtype=tf.int64)
     best_score = tf.Variable(0.0, dtype=tf.float64)
     averaged = any(parts[0] == AVERAGE for parts in names)
-    average = AveragedWeights(model.network, decay=0.0) if averaged else None
+    average = AveragedWeights(network, decay=0.0) if averaged else None
     checkpoint = tf.train.Checkpoint(
         generator=model.generator,
         network=network,
@@ -223,7 +230,7 @@ def _restore_from(path: str, model: RestorationModel, missing_ok: bool) -> tuple
     )
     checkpoint.read(path).assert_existing_objects_matched().expect_partial()
     if average:
-        model.network.set_weights(average.read(model.network.weights))
+        network.set_weights(average.read(network.weights))
     return int(step), float(best_score)
 
 

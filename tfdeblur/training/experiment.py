@@ -86,7 +86,8 @@ class TrainConfig:
                 f"`train.on_non_finite` must be one of {ON_NON_FINITE}. "
                 f"Got: {self.on_non_finite!r}."
             )
-        if len(self.profile) != 2 or not 0 <= self.profile[0] <= self.profile[1]:
+        first, last = self.profile if len(self.profile) == 2 else (0, -1)
+        if not 0 < first <= last and (first, last) != (0, 0):
             raise ValueError(
                 "`train.profile` must be the first and the last step, or (0, 0). "
                 f"Got: {self.profile}."
@@ -179,6 +180,11 @@ class Trained:
     def discriminators(self) -> dict[str, keras.Model]:
         """By name; empty in a model without an adversarial term."""
         return self.model.discriminators
+
+
+def fields_of(config: ExperimentConfig) -> dict[str, Any]:
+    """Return all fields as nested dictionaries, lists as the tuples that `load_config` makes."""
+    return _with_tuples(dataclasses.asdict(config))
 
 
 def save_config(config: ExperimentConfig, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import keras
@@ -163,28 +164,49 @@ class OptimizerConfig:
 
 
 class RunSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate over the steps of a run, whenever its optimizer began to count.
+    """A learning rate over the steps of a run, however often and since when its optimizer updates.
 
     Attributes:
       schedule: the rate at a step of the run.
-      start: the step of the run at which the optimizer counted 0; read when a train step is traced.
+      counter: counts the steps; None: the optimizer's own updates are counted.
+      start: the step of the run at which the counter was 0; read when a train step is traced.
     """
 
-    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, start: int = 0):
+    def __init__(
+        self,
+        schedule: keras.optimizers.schedules.LearningRateSchedule,
+        counter: tf.Variable | None = None,
+        start: int = 0,
+    ):
         self.schedule = schedule
+        self.counter = counter
         self.start = start
 
     def __call__(self, step) -> tf.Tensor:
-        """Return the rate at the optimizer's own step."""
-        return self.schedule(step + self.start)
+        """Return the rate; `step` are the optimizer's own updates."""
+        return self.schedule((step if self.counter is None else self.counter) + self.start)
 
     def get_config(self) -> dict:
-        """Return the arguments that make the same schedule."""
+        """Return the arguments that make the same schedule, but for the counter."""
         return {"schedule": self.schedule, "start": self.start}
 
 
-def start_schedule(optimizer: keras.optimizers.Optimizer, step: int) -> None:
-    """Say at which step of the run an optimizer, wrapped for loss scaling or not, counted 0."""
-    schedule = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
-    if isinstance(schedule, RunSchedule):
-        schedule.start = step
+def start_schedules(
+    optimizer: keras.optimizers.Optimizer,
+    others: Iterable[keras.optimizers.Optimizer],
+    step: int,
+) -> None:
+    """Let all schedules follow the generator's optimizer, wrapped for loss scaling or not.
+
+    It updates once a step and after the others, which may do so several times or join later.
+
+    Args:
+      optimizer: the generator's.
+      others: the discriminators'.
+      step: of the run, at which it counted 0.
+    """
+    counter = getattr(optimizer, "inner_optimizer", optimizer).iterations
+    for each in (optimizer, *others):
+        schedule = getattr(each, "inner_optimizer", each)._learning_rate
+        if isinstance(schedule, RunSchedule):
+            schedule.counter, schedule.start = counter, step

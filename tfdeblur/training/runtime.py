@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
+from tfdeblur.layers.randomness import seed_draws
 from tfdeblur.training.workers import workers_of_environment
 
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
@@ -101,7 +102,7 @@ def make_strategy(runtime: RuntimeConfig) -> tf.distribute.Strategy:
 
 
 def configure(runtime: RuntimeConfig, seed: int) -> dict[str, Any]:
-    """Set the precision policy, the switches and the seed of weight initialisation.
+    """Set the precision policy, the switches, and the seed of initial weights and draws.
 
     Returns:
       The environment as JSON values: platform, devices, package versions, precision, switches.
@@ -110,6 +111,7 @@ def configure(runtime: RuntimeConfig, seed: int) -> dict[str, Any]:
     logging.info("Precision: %s (asked for: %s).", precision, runtime.precision)
     keras.mixed_precision.set_global_policy(precision)
     keras.utils.set_random_seed(seed)
+    seed_draws(seed)
     tf.config.experimental.enable_tensor_float_32_execution(runtime.tensor_float_32)
     if runtime.deterministic:
         tf.config.experimental.enable_op_determinism()

@@ -29,13 +29,14 @@ class Scalars:
             split: tf.summary.create_file_writer(str(folder / split)) for split in SPLITS
         }
 
-    def go_on(self, step: int) -> None:
-        """Drop the rows after `step` finished steps."""
+    def go_on(self, step: int, validated: int) -> None:
+        """Drop the rows after `step` finished steps, and of validations after `validated`."""
         rows: list[tuple[str, ...] | list[str]] = [COLUMNS]
         if self._path.exists():
             with self._path.open(newline="", encoding="utf-8") as file:
                 whole = [row for row in csv.reader(file) if len(row) == len(COLUMNS)]
-            rows += [row for row in whole[1:] if int(row[1]) <= step]
+            last = {"validation": validated}
+            rows += [row for row in whole[1:] if int(row[1]) <= last.get(row[0], step)]
         buffer = io.StringIO()
         csv.writer(buffer).writerows(rows)
         files.write_text(self._path, buffer.getvalue())

@@ -5,35 +5,39 @@ import threading
 from typing import Any
 
 
-class Interrupted(Exception):
-    """SIGTERM has ended the run.
+class Interrupted(BaseException):
+    """SIGTERM has ended the run. No `Exception`: Keras and TensorFlow rewrite those.
 
     Attributes:
-      step: finished steps, which the latest checkpoint holds; None if this call finished none.
+      step: finished steps, which the latest checkpoint holds; 0 if none was finished.
     """
 
-    def __init__(self, step: int | None = None):
-        if step is None:
-            super().__init__("Interrupted before a step was finished; what was saved stays.")
-        else:
-            super().__init__(f"Interrupted after step {step}, which is saved.")
+    def __init__(self, step: int = 0):
+        super().__init__(
+            f"Interrupted after step {step}, which is saved."
+            if step
+            else "Interrupted before a step was finished; what was saved stays."
+        )
         self.step = step
 
 
 class StopSignal:
     """Listens to SIGTERM inside a `with`, and leaves the handler as it was.
 
-    The signal raises `Interrupted` wherever the run is, until `wait` says that a step would be
-    lost; from then on it is only noted, for the run to end behind a step or between two images of
-    a validation. Python delivers signals to the main thread only; elsewhere this does nothing.
+    While everything is saved the signal raises `Interrupted`, wherever the run is. Otherwise, and
+    always with several workers, who must leave together, it is only noted, for the run to end
+    behind a step or between two images of a validation. Python delivers signals to the main thread
+    only; elsewhere this does nothing.
 
     Attributes:
       came: whether the signal has come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, alone: bool):
+        """Start with everything saved; `alone` unless there are other workers."""
         self.came = False
-        self._waits = False
+        self._alone = self._raises = alone
+        self._saved = 0
         self._before: Any = None
 
     def __enter__(self) -> "StopSignal":
@@ -45,21 +49,21 @@ class StopSignal:
         if self._before is not None:
             signal.signal(signal.SIGTERM, self._before)
 
-    def wait(self) -> None:
-        """From now on only note the signal: there is a step to save."""
-        self._waits = True
+    def step_to_save(self) -> None:
+        """Say that a step is finished and not saved."""
+        self._raises = False
 
-    def raise_at_once(self) -> None:
-        """From now on raise again: everything is saved.
+    def all_saved(self, step: int) -> None:
+        """Say that all is saved, `step` finished steps.
 
         Raises:
-          Interrupted: the signal has come already.
+          Interrupted: the signal has come, and this process is alone.
         """
-        self._waits = False
-        if self.came:
-            raise Interrupted
+        self._saved, self._raises = step, self._alone
+        if self.came and self._alone:
+            raise Interrupted(step)
 
     def _take(self, number: int, frame) -> None:
         self.came = True
-        if not self._waits:
-            raise Interrupted
+        if self._raises:
+            raise Interrupted(self._saved)

@@ -6,7 +6,7 @@ again goes on from the latest checkpoint.
 """
 
 import contextlib
-import dataclasses
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -25,7 +25,7 @@ from tfdeblur.images.tensors import to_float, to_uint8
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.training import callbacks
 from tfdeblur.training.averaging import AveragedWeights
-from tfdeblur.training.batch_stream import BatchStream
+from tfdeblur.training.batch_stream import REDRAWN_FILE, BatchStream
 from tfdeblur.training.callbacks import NonFiniteError
 from tfdeblur.training.checkpoints import Checkpoints
 from tfdeblur.training.digest import weights_sha256
@@ -33,13 +33,14 @@ from tfdeblur.training.experiment import (
     CONFIG_FILE,
     ExperimentConfig,
     check_format,
+    fields_of,
     load_config,
     save_config,
 )
 from tfdeblur.training.flight_record import Operation, find_operation, write_record
 from tfdeblur.training.initialise import initialise
-from tfdeblur.training.optimizer import start_schedule
-from tfdeblur.training.runtime import configure, make_strategy
+from tfdeblur.training.optimizer import start_schedules
+from tfdeblur.training.runtime import PRECISIONS, configure, make_strategy
 from tfdeblur.training.scalars import Scalars
 from tfdeblur.training.stop_signal import Interrupted, StopSignal
 from tfdeblur.training.watchdog import Watchdog
@@ -69,23 +70,27 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
     """
     config.validate()
     workdir = Path(workdir)
-    workers = Workers.of(make_strategy(config.runtime))
-    with tempfile.TemporaryDirectory(prefix="tfdeblur-worker-") as own:
-        folder = workdir if workers.is_chief else Path(own)
-        environment = configure(config.runtime, config.seed)
-        environment["replicas"] = workers.strategy.num_replicas_in_sync
-        environment["workers"] = workers.count
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if workers.is_chief:
-                _claim(config, workdir)
-            files.write_json(folder / ENVIRONMENT_FILE, environment)
-        except OSError as error:
-            raise OSError(
-                f"`workdir` {workdir} must be a folder that can be written to. Got: {error}."
-            ) from error
-        watchdog = Watchdog(config.runtime.hang_seconds, folder / "stacks.txt")
-        with watchdog, StopSignal() as stop:
+    watchdog = Watchdog(config.runtime.hang_seconds, workdir)
+    with watchdog, tempfile.TemporaryDirectory(prefix="tfdeblur-worker-") as own:
+        workers = Workers.of(make_strategy(config.runtime))
+        with StopSignal(alone=workers.count == 1) as stop:
+            folder = workdir if workers.is_chief else Path(own)
+            environment = configure(config.runtime, config.seed)
+            environment["replicas"] = workers.strategy.num_replicas_in_sync
+            environment["workers"] = workers.count
+            precision = environment["precision"]
+            workers.check_equal(
+                "precision", PRECISIONS.index(precision), "`runtime.precision` must name one"
+            )
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                if workers.is_chief:
+                    _claim(config, workdir, precision)
+                files.write_json(folder / ENVIRONMENT_FILE, environment)
+            except OSError as error:
+                raise OSError(
+                    f"`workdir` {workdir} must be a folder that can be written to. Got: {error}."
+                ) from error
             with workers.strategy.scope():
                 model = build_model(config)
                 decay = config.train.average_decay
@@ -94,7 +99,7 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
                     workdir / "checkpoints", model, average, folder / "checkpoints"
                 )
                 step = checkpoints.restore()
-                workers.check_equal("finished steps", step)
+                workers.check_equal("finished steps", step, "they must share the run's folder")
                 if step == 0 and config.train.init_from:
                     initialise(model, config.train.init_from, partly=config.train.init_partly)
                 if step == 0 and average:
@@ -117,6 +122,8 @@ def compile_model(model: RestorationModel, config: ExperimentConfig) -> Restorat
         optimizer.build(steps),
         {name: optimizer.build_for_discriminator(steps) for name in model.discriminators},
     )
+    others = model.discriminator_optimizers.values()
+    start_schedules(model.generator_optimizer, others, step=0)
     return model
 
 
@@ -141,17 +148,18 @@ def _to_rgb(image: np.ndarray) -> np.ndarray:
     return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
 
 
-def _claim(config: ExperimentConfig, workdir: Path) -> None:
+def _claim(config: ExperimentConfig, workdir: Path, precision: str) -> None:
     """Save the configuration, or check it against the run that is there already.
 
     A start that ended before its first step is no run: it is replaced.
     """
     path, latest = workdir / CONFIG_FILE, workdir / "checkpoints" / "latest"
     begun = [file for file in latest.glob("*.index") if file.name != "step-0.index"]
-    if path.exists() and begun:
+    before = path.read_bytes() if path.exists() else None
+    if before and begun:
         check_format(path)
         saved = load_config(path)
-        differing = _differing_fields(dataclasses.asdict(saved), dataclasses.asdict(config))
+        differing = _differing_fields(fields_of(saved), fields_of(config))
         if config.optimizer.schedule != "cosine":
             differing.pop("train.steps", None)
         if differing:
@@ -160,10 +168,19 @@ def _claim(config: ExperimentConfig, workdir: Path) -> None:
                 f"`workdir` {workdir} holds another run, and in one only `train.steps` may change, "
                 f"without a cosine schedule. Got: {listed}."
             )
+        environment = workdir / ENVIRONMENT_FILE
+        known = json.loads(environment.read_text("utf-8")) if environment.exists() else {}
+        if known.get("precision", precision) != precision:
+            raise ValueError(
+                f"`runtime.precision` must stay that of the run in {workdir}, "
+                f"{known['precision']}. Got: {precision} (asked for: {config.runtime.precision})."
+            )
     elif not begun:
         for file in latest.glob("step-0.*"):
             file.unlink()
     save_config(config, path)
+    if not begun and before not in (None, path.read_bytes()):
+        (workdir / REDRAWN_FILE).unlink(missing_ok=True)  # Another experiment's.
 
 
 def _differing_fields(first: dict, second: dict, prefix: str = "") -> dict[str, tuple]:
@@ -216,14 +233,15 @@ class _Run:
         """Train from `step` to the end; see `train`."""
         plan = self.config.train
         started = time.perf_counter()
-        self.scalars.go_on(step)
+        self._begin_logs(step)
         if step == 0:
             self.checkpoints.save(0)  # A disk that takes none is found out now.
             self.scalars.write_graph(self.restorer)
+        self._leave_if_told(step)
         # A run that was ended during a validation still owes it.
         summary = self._score(step) if self._owes_validation(step) else None
         if self._is_over(step):
-            logging.info("Nothing to train: %d of %d steps are done.", step, plan.steps)
+            logging.info("Step %d of %d: nothing is left to train.", step, plan.steps)
         bar = callbacks.Progress(step, plan.steps, plan.batch_size, plan.log_every)
         with contextlib.closing(bar):
             while not self._is_over(step):
@@ -235,10 +253,9 @@ class _Run:
                     step = self._recover(error)
                     bar.go_back(step)
                     continue
-                if self._owes_validation(step):
-                    summary = self._score(step)
-                else:
-                    self.checkpoints.save(step)
+                self.checkpoints.save(step)  # Before a validation: it may fail, or be cut off.
+                self._leave_if_told(step)
+                summary = self._score(step) if self._owes_validation(step) else None
         if step < plan.steps:
             logging.info("No better PSNR in %d validations: the end.", plan.patience)
         summary = summary or self.validate(step)
@@ -248,6 +265,20 @@ class _Run:
             "validation": summary,
             "weights_sha256": weights_sha256(self.model, self.average),
         }
+
+    def _begin_logs(self, step: int) -> None:
+        """Drop what was logged after a checkpoint."""
+        self.scalars.go_on(step, int(self.checkpoints.validated_step.numpy()))
+
+    def _leave_if_told(self, step: int) -> None:
+        """End a run of which all is saved if SIGTERM has come to any worker.
+
+        Raises:
+          Interrupted: it has.
+        """
+        if self.workers.any(self.stop.came):  # Nor does a worker leave before all have saved.
+            raise Interrupted(step)
+        self.stop.all_saved(step)
 
     def _is_over(self, step: int) -> bool:
         """Tell whether all steps are done, or enough validations brought no better score."""
@@ -261,13 +292,9 @@ class _Run:
         return due and step > int(self.checkpoints.validated_step.numpy())
 
     def _score(self, step: int) -> dict[str, Any]:
-        """Validate, save, and keep the weights if they are the best so far."""
-        try:
-            summary = self.validate(step)
-        except Interrupted:
-            self.checkpoints.save(step)
-            raise Interrupted(step) from None
-        psnr = summary["restored"]["psnr"]
+        """Validate, keep the weights if they are the best so far, and save how good they are."""
+        summary = self.validate(step)
+        psnr = self.workers.from_chief(summary["restored"]["psnr"])
         best = self.checkpoints.save_if_best(step, psnr)
         logging.info("Step %d: %.3f dB%s.", step, psnr, ", the best so far" if best else "")
         self.checkpoints.save(step)
@@ -283,37 +310,36 @@ class _Run:
         ]
         if step in starts:
             model.reset_optimizers()
-        for optimizer in (model.generator_optimizer, *model.discriminator_optimizers.values()):
-            start_schedule(optimizer, max(starts, default=0))
+        others = model.discriminator_optimizers.values()
+        start_schedules(model.generator_optimizer, others, max(starts, default=0))
         model.make_train_function(force=True)
         logging.info("Phase %d from step %d.", phase, step)
 
     def _fit(self, step: int, bar: callbacks.Progress) -> int:
-        """Train to the next validation or start of a phase; return the finished steps."""
+        """Train to the next validation, start of a phase or signal; return the finished steps."""
         plan = self.config.train
         validation = (step // plan.validate_every + 1) * plan.validate_every
         later = [start for start in self.model.phase_starts if start > step]
         end = min(plan.steps, validation, *later)
         signals = callbacks.StopOnSignal(self.stop, step, self.workers)
         average = [callbacks.UpdateAverage(self.average, step)] if self.average else []
-        self._train_on(
-            step,
-            end,
-            [
-                callbacks.Profile(self.folder / "logs" / "train", *plan.profile, step),
-                self.finite.start(step),
-                *average,
-                bar,
-                callbacks.ScalarLog(self.scalars, step, plan.log_every),
-                callbacks.PeriodicCheckpoint(self.checkpoints, step, plan.checkpoint_every),
-                callbacks.SignOfLife(self.watchdog, step),
-                signals,
-            ],
-        )
-        if signals.stopped:
-            self.checkpoints.save(signals.step)
-            raise Interrupted(signals.step)
-        return end
+        profile = callbacks.Profile(self.folder / "logs" / "train", *plan.profile, step)
+        with contextlib.closing(profile):
+            self._train_on(
+                step,
+                end,
+                [
+                    profile,
+                    self.finite.start(step),
+                    *average,
+                    bar,
+                    callbacks.ScalarLog(self.scalars, step, plan.log_every),
+                    callbacks.PeriodicCheckpoint(self.checkpoints, step, plan.checkpoint_every),
+                    callbacks.SignOfLife(self.watchdog, step),
+                    signals,
+                ],
+            )
+        return signals.step
 
     def _train_on(self, step: int, end: int, callbacks: list[tf.keras.callbacks.Callback]) -> None:
         self.model.fit(
@@ -328,7 +354,7 @@ class _Run:
         """Record a step that was not finite; stop the run, or return the step to go on from."""
         plan = self.config.train
         self.watchdog.alive(f"flight record of step {error.step}")
-        self.stop.raise_at_once()  # The run falls back to what is saved.
+        self._leave_if_told(int(self.checkpoints.step.numpy()))  # It falls back to what is saved.
         record = self.folder / "flight_records" / f"step-{error.step}"
         culprits = self._record(error, record)
         told = f" {record} tells of it"
@@ -339,16 +365,19 @@ class _Run:
         self.stream.draw_anew(error.step - 1, self.folder)
         step = self.checkpoints.restore()
         self._enter_phase(step)
-        self.scalars.go_on(step)
+        self._begin_logs(step)
         return step
 
     def _record(self, error: NonFiniteError, folder: Path) -> list[str]:
         """Go to the weights before the failing step by the same steps, and look at it closely."""
-        start, last = self.checkpoints.restore(), error.step - 1
-        self._enter_phase(start)
-        if start < last:
-            logging.info("Going from step %d to %d again, to see what happened.", start, last)
-            self._train_on(start, last, [callbacks.SignOfLife(self.watchdog, start)])
+        step, last = self.checkpoints.restore(), error.step - 1
+        logging.info("Going from step %d to %d again, to see what happened.", step, last)
+        while step < last:
+            self._enter_phase(step)
+            end = min([last, *(start for start in self.model.phase_starts if start > step)])
+            self._train_on(step, end, [callbacks.SignOfLife(self.watchdog, step)])
+            step = end
+        self._enter_phase(last)
         share = next(iter(self.stream.between(last, error.step)))
         found = self.workers.gather(self.model.sample_terms, share)
         self.model.make_train_function(force=True)
@@ -388,7 +417,7 @@ class _Run:
 
     def _restore_or_stop(self, image: np.ndarray) -> np.ndarray:
         if self.workers.any(self.stop.came):
-            raise Interrupted
+            raise Interrupted(int(self.checkpoints.step.numpy()))
         return self.restore(image)
 
     def _before_after(self, pair: ImagePair) -> np.ndarray:

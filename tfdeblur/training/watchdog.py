@@ -1,6 +1,8 @@
 """Reports a run that hangs: which wait it was, and where every thread stands."""
 
 import faulthandler
+import os
+import socket
 import sys
 import threading
 import time
@@ -12,13 +14,14 @@ from absl import logging
 class Watchdog:
     """A thread that waits for signs of life, `with Watchdog(900, file) as dog: dog.alive("…")`.
 
-    Each silence is reported once: a line and the stacks of all threads, in the log and in `path`.
-    The run goes on: what hangs today may be a slow disk.
+    Each silence is reported once: a line and the stacks of all threads, in the log and in
+    `folder`/stacks-HOST-PID.txt. The run goes on: what hangs today may be a slow disk.
     """
 
-    def __init__(self, seconds: float, path: Path):
+    def __init__(self, seconds: float, folder: Path):
         """Watch for silences of more than `seconds`; 0: never."""
-        self._seconds, self._path = seconds, path
+        self._seconds = seconds
+        self._path = folder / f"stacks-{socket.gethostname()}-{os.getpid()}.txt"
         self._doing, self._since, self._reported = "start", time.monotonic(), False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="watchdog")
@@ -51,7 +54,11 @@ class Watchdog:
             silent, self._doing, self._path,
         )  # fmt: skip
         faulthandler.dump_traceback(sys.__stderr__ or 2, all_threads=True)
-        with self._path.open("w", encoding="utf-8") as file:
-            file.write(f"{silent:.0f} s in: {self._doing}\n\n")
-            file.flush()
-            faulthandler.dump_traceback(file, all_threads=True)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("w", encoding="utf-8") as file:
+                file.write(f"{silent:.0f} s in: {self._doing}\n\n")
+                file.flush()
+                faulthandler.dump_traceback(file, all_threads=True)
+        except OSError as error:
+            logging.error("The stacks cannot be written: %s.", error)

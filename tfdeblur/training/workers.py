@@ -69,18 +69,32 @@ class Workers:
         """Return whether the value of any worker is true. Every worker must call it."""
         return self.total(int(value)) > 0
 
+    def from_chief(self, value: float) -> float:
+        """Return the chief's value. Every worker must call it, in the same order."""
+        if self.count == 1:
+            return value
+        local = self.strategy.num_replicas_in_sync // self.count
+        own = value if self.is_chief else 0.0
+        return float(self._summed(tf.constant(own, tf.float64))) / local
+
     @tf.function(autograph=False)
     def _summed(self, value: tf.Tensor) -> tf.Tensor:
         on_replicas = self.strategy.run(lambda: tf.identity(value))
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, on_replicas, axis=None)
 
-    def check_equal(self, name: str, value: int) -> None:
-        """Raise ValueError unless every worker has the same value, which a message calls `name`."""
-        total = self.total(value)
-        if total != self.count * value:
+    def check_equal(self, name: str, value: int, why: str) -> None:
+        """Raise ValueError on every worker unless all have the chief's value.
+
+        Args:
+          name: of the value.
+          value: this worker's.
+          why: the rest of the rule, for the message.
+        """
+        chief = int(self.from_chief(value))
+        if self.any(value != chief):
             raise ValueError(
-                f"Every worker must have the same {name}: they must share the run's folder. "
-                f"Got: {value} here, {total} in sum over {self.count} workers."
+                f"Every worker must have the same {name}: {why}. "
+                f"Got: {value} here, {chief} at the chief."
             )
 
     def gather(self, function, share) -> dict[str, np.ndarray]:
