@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -135,12 +137,41 @@ def test_a_run_writes_scalars_graph_and_profile(tmp_path):
     assert list((tmp_path / "logs" / "train" / "plugins" / "profile").glob("*/*.pb"))
 
 
+@pytest.mark.slow
+def test_a_run_on_two_replicas_under_float16_is_gone_on_with(tmp_path):
+    """With micro-batches and averages; in a process of its own, for the logical CPUs."""
+    code = """
+import sys
+import tensorflow as tf
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tfdeblur.training.train import train
+from tfdeblur_configs import scgan_text
+def run(name, steps):
+    config = scgan_text.get_config("quicktest")
+    config.model.width, config.train.steps, config.train.batch_size = 4, steps, 8
+    config.train.micro_batches, config.train.average_decay = 2, 0.9
+    config.runtime.strategy, config.runtime.precision = "mirrored", "mixed_float16"
+    return train(config, f"{sys.argv[1]}/{name}")["weights_sha256"]
+whole = run("whole", 3)
+assert run("parts", 1) != whole
+assert run("parts", 3) == whole
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    environment = json.loads((tmp_path / "whole" / "environment.json").read_text())
+    assert (environment["replicas"], environment["precision"]) == (2, "mixed_float16")
+
+
 def test_micro_batches_train_a_run(tmp_path):
-    """Statistics differ, so the weights do; the form is the same."""
+    """Statistics differ, so the weights do."""
     config = _config(steps=2)
-    config.train.batch_size, config.train.micro_batches = 4, 2
-    result = train(config, tmp_path)
-    assert result["step"] == 2
+    config.train.batch_size = 4
+    whole = train(config, tmp_path / "whole")["weights_sha256"]
+    config.train.micro_batches = 2
+    assert train(config, tmp_path / "parts")["weights_sha256"] != whole
     config.train.micro_batches = 3
     with pytest.raises(ValueError, match="`train.micro_batches`.* must divide .*4. Got: 3"):
         train(config, tmp_path / "other")
