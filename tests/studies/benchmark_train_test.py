@@ -43,7 +43,7 @@ def test_it_says_what_was_measured(measured):
     assert told == ["scgan_text", 2, 1, "float32"]
     assert measured["step_macs"] == step_macs(_tiny())
     assert measured["machine"]["tensorflow"].startswith("2.15")
-    assert 0.1 < measured["peak_gib"] < 100
+    assert 0.1 < measured["peak_gib"]["this process"] < 100
 
 
 def test_laws_of_the_figures(measured):
@@ -126,7 +126,7 @@ def test_text_by_hand():
             "gflops_bare": 10.0,
             "peak_gflops": 20.0,
             "share_of_peak": 0.25,
-            "peak_gib": 1.5,
+            "peak_gib": {"this process": 1.5, "/device:GPU:0": 0.25},
         }
     )
     assert text.splitlines() == [
@@ -138,6 +138,7 @@ def test_text_by_hand():
         "  waiting for data  0.0%",
         "  GFLOP/s           5 of 20, 25% of the convolutions' peak (bare loop 50%)",
         "  peak memory       1.50 GiB, of this process",
+        "  peak memory       0.25 GiB, of /device:GPU:0",
     ]
 
 

@@ -5,7 +5,7 @@ with some steps that are not counted, which trace it and use up the batches that
 
     peak      a convolution of 3x3 and one of 5x5 over many channels: what the machine can do
     bare      the model's train step in a loop around one `tf.function`, on one batch in memory
-    fit       `fit` with the callbacks of a run, on the same batch
+    fit       `fit` with a run's callbacks but for checkpoints and averages, on the same batch
     run       the same on the experiment's own data
 
 The share of time that a run waits for data is 1 - fit / run.
@@ -14,7 +14,6 @@ The share of time that a run waits for data is 1 - fit / run.
 import functools
 import os
 import platform
-import resource
 import statistics
 import tempfile
 import time
@@ -27,7 +26,7 @@ import tensorflow as tf
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.studies.benchmark_report import Rates
 from tfdeblur.studies.operations import FLOP_PER_MAC
-from tfdeblur.studies.training_cost import build_without_vgg_weights, step_macs
+from tfdeblur.studies.training_cost import build_without_vgg_weights, peak_memory, step_macs
 from tfdeblur.training import callbacks
 from tfdeblur.training.batch_stream import make_training_batches
 from tfdeblur.training.experiment import ExperimentConfig
@@ -40,7 +39,6 @@ from tfdeblur.training.workers import Workers
 PEAK_SHAPES = ((3, 128), (5, 64))  # Side of a kernel, channels in and out.
 PEAK_IMAGES = (8, 96, 96)
 SETTLE = 3  # Steps of a turn that are not counted: `make_batches` keeps two batches ready.
-GIB = 2**30
 
 
 def measure_training(config: ExperimentConfig, rounds: int, steps: int) -> dict[str, Any]:
@@ -95,7 +93,7 @@ def measure_training(config: ExperimentConfig, rounds: int, steps: int) -> dict[
         "gflops_bare": FLOP_PER_MAC * macs / statistics.median(taken["bare"]) / 1e9,
         "peak_gflops": max(peak),
         "share_of_peak": gflops / max(peak),
-        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB,
+        "peak_gib": peak_memory(),
         "machine": {
             "cores": os.cpu_count(),
             "processor": platform.processor() or platform.machine(),
@@ -236,7 +234,10 @@ def describe(measured: dict[str, Any]) -> str:
             f"  GFLOP/s           {measured['gflops']:.0f} of {measured['peak_gflops']:.0f}, "
             f"{measured['share_of_peak']:.0%} of the convolutions' peak "
             f"(bare loop {measured['gflops_bare'] / measured['peak_gflops']:.0%})",
-            f"  peak memory       {measured['peak_gib']:.2f} GiB, of this process",
+            *(
+                f"  peak memory       {peak:.2f} GiB, of {owner}"
+                for owner, peak in measured["peak_gib"].items()
+            ),
         ]
     )
 

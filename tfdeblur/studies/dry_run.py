@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -12,13 +11,18 @@ import tensorflow as tf
 
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.studies.operations import FLOP_PER_MAC, tensor_bytes
-from tfdeblur.studies.training_cost import build_without_vgg_weights, step_macs, trace_step
+from tfdeblur.studies.training_cost import (
+    GIB,
+    build_without_vgg_weights,
+    peak_memory,
+    step_macs,
+    trace_step,
+)
 from tfdeblur.training.batch_stream import make_training_batches
 from tfdeblur.training.experiment import ExperimentConfig
 from tfdeblur.training.runtime import configure, make_strategy
 
 STEPS = 3  # That are timed, after the first.
-GIB = 2**30
 
 
 def _print(line: str) -> None:
@@ -104,15 +108,13 @@ def _measured(
         seconds.append(time.perf_counter() - start)
     usual = statistics.median(seconds[1:])
     hours = usual * config.train.steps / 3600
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    lines = [
+    return [
         f"first step, with tracing: {seconds[0]:.1f} s; then {usual:.3f} s, "
         f"{share / usual:.1f} images/s, {FLOP_PER_MAC * macs / usual / 1e9:.0f} GFLOP/s",
         f"all {config.train.steps:,} steps in the first phase's time: {hours:.1f} h, "
         "without validation",
-        f"memory, measured: {peak / GIB:.2f} GiB at the peak of this process",
+        *(
+            f"memory, measured: {peak:.2f} GiB at the peak of {owner}"
+            for owner, peak in peak_memory().items()
+        ),
     ]
-    for gpu in tf.config.list_logical_devices("GPU"):
-        used = tf.config.experimental.get_memory_info(gpu.name.removeprefix("/device:"))["peak"]
-        lines.append(f"memory, measured: {used / GIB:.2f} GiB at the peak of {gpu.name}")
-    return lines

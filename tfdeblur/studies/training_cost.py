@@ -1,5 +1,6 @@
 """What a training costs: the operations of its steps, counted without running one."""
 
+import resource
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -11,6 +12,18 @@ from tfdeblur.models.config import ModelConfig
 from tfdeblur.studies.operations import count_macs
 from tfdeblur.training.experiment import ExperimentConfig
 from tfdeblur.training.train import compile_model
+
+GIB = 2**30
+
+
+def peak_memory() -> dict[str, float]:
+    """Return the peaks of memory so far, in GiB: of `this process`, and of each GPU by its name."""
+    host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peaks = {"this process": host / GIB}
+    for gpu in tf.config.list_logical_devices("GPU"):
+        used = tf.config.experimental.get_memory_info(gpu.name.removeprefix("/device:"))["peak"]
+        peaks[gpu.name] = used / GIB
+    return peaks
 
 
 class Phase(NamedTuple):

@@ -25,9 +25,10 @@ class Scalars:
 
     def __init__(self, folder: Path):
         self._path = folder / CSV_FILE
-        self._writers = {
-            split: tf.summary.create_file_writer(str(folder / split)) for split in SPLITS
-        }
+        with self._told("TensorBoard's files"):
+            self._writers = {
+                split: tf.summary.create_file_writer(str(folder / split)) for split in SPLITS
+            }
 
     def go_on(self, step: int, validated: int) -> None:
         """Drop the rows after `step` finished steps, and of validations after `validated`."""
@@ -47,37 +48,38 @@ class Scalars:
         Raises:
           OSError: the disk is full, or takes no writes.
         """
-        with self._told(step), self._writers[split].as_default(step):
+        with self._told(f"the scalars of step {step}"), self._writers[split].as_default(step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
             self._writers[split].flush()
-        with self._told(step), self._path.open("a", newline="", encoding="utf-8") as file:
+        with (
+            self._told(f"the scalars of step {step}"),
+            self._path.open("a", newline="", encoding="utf-8") as file,
+        ):
             csv.writer(file).writerows(
                 (split, step, name, repr(float(value))) for name, value in values.items()
             )
 
     def write_images(self, split: str, step: int, images: Mapping[str, np.ndarray]) -> None:
         """Write pictures, uint8 `[H, W, 3]`, to TensorBoard. Raises OSError as `write`."""
-        with self._told(step), self._writers[split].as_default(step):
+        with self._told(f"the scalars of step {step}"), self._writers[split].as_default(step):
             for name, image in images.items():
                 tf.summary.image(name, image[None])
             self._writers[split].flush()
 
     @contextmanager
-    def _told(self, step: int) -> Iterator[None]:
+    def _told(self, what: str) -> Iterator[None]:
         """Say what could not be written."""
         try:
             yield
         except (OSError, tf.errors.OpError) as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise OSError(
-                f"{self._path.parent}: the scalars of step {step} must be written. Got: {reason}."
-            ) from error
+            raise OSError(f"{self._path.parent}: {what} must be written. Got: {reason}.") from error
 
     def write_graph(self, network: tf.keras.Model) -> None:
         """Write a network's graph to TensorBoard."""
         call = tf.function(lambda image: network(image, training=False), autograph=False)
         graph = call.get_concrete_function(tf.TensorSpec(network.input_shape, tf.float32)).graph
-        with self._writers["train"].as_default(0):
+        with self._told("the graph"), self._writers["train"].as_default(0):
             tf.summary.graph(graph)
-        self._writers["train"].flush()
+            self._writers["train"].flush()
