@@ -46,8 +46,10 @@ def test_files_that_are_passed_over_are_told_of(restore, capsys):
     _write("in/a.png")
     for name in ("in/note.txt", "in/deep.HEIC", "in/README", "in/.hidden"):
         Path(name).write_text("words")
-    assert restore("in") == 0
-    told = "3 other files passed over: .heic, .txt, README\n1 restored, 0 failed; results in out\n"
+    assert restore("in", "in") == 0
+    told = (
+        "3 other files passed over: .heic, .txt, no suffix\n1 restored, 0 failed; results in out\n"
+    )
     assert capsys.readouterr().out == told
 
 

@@ -136,13 +136,12 @@ def test_a_configuration_with_lists_is_gone_on_with(tmp_path):
 def test_what_was_drawn_anew_belongs_to_its_experiment(tmp_path):
     config = _config(steps=1)
     config.train.init_from = "no_such_model"
-    for seed, left in ((0, True), (0, True), (1, False)):
+    for seed, left in ((0, False), (0, True), (1, False)):
         config.seed = seed
         with pytest.raises(ValueError, match="no_such_model"):
             train(config, tmp_path)
-        if seed == 0:
-            (tmp_path / "redrawn.json").write_text('{"0": 1}')
         assert (tmp_path / "redrawn.json").exists() is left
+        (tmp_path / "redrawn.json").write_text('{"0": 1}')
 
 
 def test_another_experiment_in_the_folder_is_refused(tmp_path):
@@ -343,12 +342,17 @@ def test_sigterm_while_a_step_is_traced_ends_the_run_at_once(place, tmp_path, mo
     """Keras and TensorFlow put errors of a model's code into their own."""
     config = _config(steps=4, objective="pixel")
     train(_config(steps=2, objective="pixel"), tmp_path)
+    layer = keras.layers.BatchNormalization
+
+    def forward(self, batch):
+        if place == "layer":
+            patch.setattr(layer, "call", lambda *_, **__: _terminate())
+            return {"restored": self.generator(batch["degraded"], training=True)}
+        _terminate()
+
     with monkeypatch.context() as patch:
-        if place == "forward":
-            patch.setattr(SCGAN, "forward", lambda *_: _terminate())
-        else:
-            patch.setattr(keras.layers.BatchNormalization, "call", lambda *_, **__: _terminate())
-        with pytest.raises(Interrupted, match="after step 2, which is saved|before a step"):
+        patch.setattr(SCGAN, "forward", forward)
+        with pytest.raises(Interrupted, match="after step 2, which is saved"):
             train(config, tmp_path)
     assert train(config, tmp_path)["step"] == 4
 

@@ -239,7 +239,7 @@ def find_images(
     inputs: Iterable[str | Path],
     *,
     exclude: str | Path | None = None,
-    pass_over: Callable[[Path], None] = lambda path: None,
+    pass_over: Callable[[Path], object] = lambda path: None,
 ) -> list[tuple[Path, Path]]:
     """List pictures to work on, and where their results go below an output folder.
 
@@ -268,7 +268,7 @@ def find_images(
 
 
 def _walk(
-    folder: Path, exclude: str | Path | None, pass_over: Callable[[Path], None]
+    folder: Path, exclude: str | Path | None, pass_over: Callable[[Path], object]
 ) -> Iterator[Path]:
     left_out = None if exclude is None else os.path.realpath(exclude)
     for parent, folders, names in os.walk(folder, onerror=_raise):

@@ -72,7 +72,9 @@ def restore_files(
         outcome.failures.append(message)
         tqdm.write(f"FAILED {message}", file=sys.stderr)
 
-    jobs = _plan(inputs, output, fail, outcome.passed_over.append)
+    others: dict[str, Path] = {}
+    jobs = _plan(inputs, output, fail, lambda path: others.setdefault(os.path.realpath(path), path))
+    outcome.passed_over = list(others.values())
     protected = {_identity(source) for source, _ in jobs if source.exists()}
     for source, target in tqdm(jobs, desc="restore", unit="image", disable=None):
         if target.exists() and _identity(target) in protected:
@@ -91,7 +93,7 @@ def restore_files(
 
 
 def _plan(
-    inputs: Sequence[str | Path], output: Path, fail: Report, pass_over: Callable[[Path], None]
+    inputs: Sequence[str | Path], output: Path, fail: Report, pass_over: Callable[[Path], object]
 ) -> list[tuple[Path, Path]]:
     """List (source, target); report inputs without pictures and sources that share a target."""
     jobs: dict[Path, Path] = {}

@@ -225,11 +225,12 @@ class RestorationModel(keras.Model):
 
         A step's batches and micro-batches are computed one after another, as in training.
         """
-        parts = [
-            {name: term.values for name, term in self._all_terms(cast(Batch, part)).items()}
-            for whole in _batches_of(batch, self.discriminator_updates)
-            for part in micro_batches(whole, self.micro_batches)
-        ]
+        parts: list[dict[str, tf.Tensor]] = []
+        for whole in _batches_of(batch, self.discriminator_updates):
+            for part in micro_batches(whole, self.micro_batches):
+                with tf.control_dependencies(list(parts[-1].values()) if parts else []):
+                    terms = self._all_terms(cast(Batch, part))
+                parts.append({name: term.values for name, term in terms.items()})
         return {name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]}
 
     def _all_terms(self, batch: Batch) -> dict[str, Term]:
@@ -259,7 +260,7 @@ class RestorationGAN(RestorationModel):
         if self.micro_batches == 1:
             gradients_of = tf.function(gradients_of, autograph=False)  # Traced once for all.
         before = []
-        for part in earlier:
+        for part in earlier if self.active_discriminators() else ():
             found = mean_over_micro_batches(gradients_of, part, self.micro_batches)
             before.append(self._update_discriminators(*found))
         logs = super().train_step(last)

@@ -193,7 +193,6 @@ def save_config(config: ExperimentConfig, path: Path) -> None:
     Raises:
       ValueError: the class could not be found again by its name.
     """
-    values = dataclasses.asdict(config)
     model = type(config.model)
     try:
         found = getattr(importlib.import_module(model.__module__), model.__qualname__, None)
@@ -204,9 +203,22 @@ def save_config(config: ExperimentConfig, path: Path) -> None:
             "`model` must be of a class that stands in a module on Python's path, so that the run "
             f"can be loaded again. Got: {model.__module__}.{model.__qualname__}."
         )
-    values = {"format_version": FORMAT_VERSION, **values}
+    files.write_json(path, _saved_values(config))
+
+
+def is_saved(config: ExperimentConfig, path: Path) -> bool:
+    """Tell whether the file holds just what `save_config` would write."""
+    try:
+        return json.loads(path.read_text("utf-8")) == json.loads(json.dumps(_saved_values(config)))
+    except (OSError, ValueError):
+        return False
+
+
+def _saved_values(config: ExperimentConfig) -> dict[str, Any]:
+    model = type(config.model)
+    values = {"format_version": FORMAT_VERSION, **dataclasses.asdict(config)}
     values["model"] = {"class": f"{model.__module__}:{model.__qualname__}", **values["model"]}
-    files.write_json(path, values)
+    return values
 
 
 def load_config(path: Path) -> ExperimentConfig:

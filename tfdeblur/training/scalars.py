@@ -62,7 +62,7 @@ class Scalars:
 
     def write_images(self, split: str, step: int, images: Mapping[str, np.ndarray]) -> None:
         """Write pictures, uint8 `[H, W, 3]`, to TensorBoard. Raises OSError as `write`."""
-        with self._told(f"the scalars of step {step}"), self._writers[split].as_default(step):
+        with self._told(f"the pictures of step {step}"), self._writers[split].as_default(step):
             for name, image in images.items():
                 tf.summary.image(name, image[None])
             self._writers[split].flush()

@@ -34,6 +34,7 @@ from tfdeblur.training.experiment import (
     ExperimentConfig,
     check_format,
     fields_of,
+    is_saved,
     load_config,
     save_config,
 )
@@ -80,17 +81,25 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
             environment["workers"] = workers.count
             precision = environment["precision"]
             workers.check_equal(
-                "precision", PRECISIONS.index(precision), "`runtime.precision` must name one"
+                "precision",
+                PRECISIONS.index(precision),
+                "`runtime.precision` must name one",
+                show=PRECISIONS.__getitem__,
             )
+            refused: Exception | None = None
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 if workers.is_chief:
                     _claim(config, workdir, precision)
                 files.write_json(folder / ENVIRONMENT_FILE, environment)
             except OSError as error:
-                raise OSError(
+                refused = OSError(
                     f"`workdir` {workdir} must be a folder that can be written to. Got: {error}."
-                ) from error
+                )
+            except ValueError as error:
+                refused = error
+            if workers.any(refused is not None):  # Nobody waits for one who has left.
+                raise refused or ValueError("Another worker has refused the run, and says why.")
             with workers.strategy.scope():
                 model = build_model(config)
                 decay = config.train.average_decay
@@ -100,6 +109,7 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
                 )
                 step = checkpoints.restore()
                 workers.check_equal("finished steps", step, "they must share the run's folder")
+                stop.all_saved(step)
                 if step == 0 and config.train.init_from:
                     initialise(model, config.train.init_from, partly=config.train.init_partly)
                 if step == 0 and average:
@@ -155,8 +165,7 @@ def _claim(config: ExperimentConfig, workdir: Path, precision: str) -> None:
     """
     path, latest = workdir / CONFIG_FILE, workdir / "checkpoints" / "latest"
     begun = [file for file in latest.glob("*.index") if file.name != "step-0.index"]
-    before = path.read_bytes() if path.exists() else None
-    if before and begun:
+    if path.exists() and begun:
         check_format(path)
         saved = load_config(path)
         differing = _differing_fields(fields_of(saved), fields_of(config))
@@ -178,9 +187,9 @@ def _claim(config: ExperimentConfig, workdir: Path, precision: str) -> None:
     elif not begun:
         for file in latest.glob("step-0.*"):
             file.unlink()
+        if path.exists() and not is_saved(config, path):
+            (workdir / REDRAWN_FILE).unlink(missing_ok=True)  # Another experiment's.
     save_config(config, path)
-    if not begun and before not in (None, path.read_bytes()):
-        (workdir / REDRAWN_FILE).unlink(missing_ok=True)  # Another experiment's.
 
 
 def _differing_fields(first: dict, second: dict, prefix: str = "") -> dict[str, tuple]:
@@ -329,6 +338,7 @@ class _Run:
                 step,
                 end,
                 [
+                    signals,
                     profile,
                     self.finite.start(step),
                     *average,
@@ -336,7 +346,6 @@ class _Run:
                     callbacks.ScalarLog(self.scalars, step, plan.log_every),
                     callbacks.PeriodicCheckpoint(self.checkpoints, step, plan.checkpoint_every),
                     callbacks.SignOfLife(self.watchdog, step),
-                    signals,
                 ],
             )
         return signals.step
@@ -408,12 +417,16 @@ class _Run:
             for system in ("baseline", "restored")
             for name in ("psnr", "ssim")
         }
+        if step != int(self.checkpoints.validated_step.numpy()):
+            self._write_validation(step, scores)
+        self.watchdog.alive(f"step {step + 1}")
+        return summary
+
+    def _write_validation(self, step: int, scores: dict[str, float]) -> None:
         self.scalars.write("validation", step, scores)
         pictures = map(self._before_after, self.pairs[:PICTURES])
         named = {f"before_after_truth/{index}": picture for index, picture in enumerate(pictures)}
         self.scalars.write_images("validation", step, named)
-        self.watchdog.alive(f"step {step + 1}")
-        return summary
 
     def _restore_or_stop(self, image: np.ndarray) -> np.ndarray:
         if self.workers.any(self.stop.came):

@@ -12,7 +12,7 @@ from absl import logging
 
 
 class Watchdog:
-    """A thread that waits for signs of life, `with Watchdog(900, file) as dog: dog.alive("…")`.
+    """A thread that waits for signs of life, `with Watchdog(900, folder) as dog: dog.alive("…")`.
 
     Each silence is reported once: a line and the stacks of all threads, in the log and in
     `folder`/stacks-HOST-PID.txt. The run goes on: what hangs today may be a slow disk.

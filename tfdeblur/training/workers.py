@@ -7,6 +7,7 @@ own, which is thrown away.
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,19 +83,22 @@ class Workers:
         on_replicas = self.strategy.run(lambda: tf.identity(value))
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, on_replicas, axis=None)
 
-    def check_equal(self, name: str, value: int, why: str) -> None:
+    def check_equal(
+        self, name: str, value: int, why: str, show: Callable[[int], object] = int
+    ) -> None:
         """Raise ValueError on every worker unless all have the chief's value.
 
         Args:
           name: of the value.
           value: this worker's.
           why: the rest of the rule, for the message.
+          show: makes of a value what the message shows.
         """
         chief = int(self.from_chief(value))
         if self.any(value != chief):
             raise ValueError(
                 f"Every worker must have the same {name}: {why}. "
-                f"Got: {value} here, {chief} at the chief."
+                f"Got: {show(value)} here, {show(chief)} at the chief."
             )
 
     def gather(self, function, share) -> dict[str, np.ndarray]:
