@@ -173,7 +173,7 @@ def _values(default: Facts, other: Facts) -> str:
         found += [
             f"{_prefix(name)}{term}"
             for term, mean in after.means.items()
-            if not np.isclose(mean, before.means.get(term, mean), rtol=1e-4)
+            if not np.isclose(mean, before.means.get(term, mean), rtol=1e-5)
         ]
     return ", ".join(found)
 
