@@ -1,6 +1,7 @@
 """Compute a batch in parts, one after another, where it does not fit into memory at once."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -26,21 +27,17 @@ def current_part() -> Part:
 def micro_batches(batch: Mapping[str, tf.Tensor], count: int) -> Iterator[dict[str, tf.Tensor]]:
     """Yield `count` parts of a batch, in order; inside the loop each is the `current_part`."""
     for place in range(count):
-        with _Part(Part(place, count)):
+        with _as_current(Part(place, count)):
             yield _cut(batch, place, count)
 
 
-class _Part:
-    """Makes a part the current one inside a `with`."""
-
-    def __init__(self, part: Part):
-        self._part = part
-
-    def __enter__(self) -> None:
-        self._token = _current.set(self._part)
-
-    def __exit__(self, *exception) -> None:
-        _current.reset(self._token)
+@contextmanager
+def _as_current(part: Part) -> Iterator[None]:
+    token = _current.set(part)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 def _cut(
@@ -73,12 +70,17 @@ def mean_over_micro_batches(
     """
     if count == 1:
         return function(batch)
-    tensors, logs = _on_part(function, batch, 0, count)
+
+    def on_part(place: tf.Tensor | int) -> tuple[list[tf.Tensor | None], dict[str, tf.Tensor]]:
+        with _as_current(Part(place, count)):
+            return function(_cut(batch, place, count))
+
+    tensors, logs = on_part(0)
     present = [number for number, tensor in enumerate(tensors) if tensor is not None]
     sums = [*(tensors[number] for number in present), *logs.values()]
 
     def add_part(place: tf.Tensor | int, sums: list[tf.Tensor]) -> list[tf.Tensor]:
-        more, further = _on_part(function, batch, place, count)
+        more, further = on_part(place)
         values = [*(more[number] for number in present), *further.values()]
         return [total + value for total, value in zip(sums, values, strict=True)]
 
@@ -99,8 +101,3 @@ def mean_over_micro_batches(
     for number, mean in zip(present, means, strict=False):
         averaged[number] = mean
     return averaged, dict(zip(logs, means[len(present) :], strict=True))
-
-
-def _on_part(function, batch, place: tf.Tensor | int, count: int):
-    with _Part(Part(place, count)):
-        return function(_cut(batch, place, count))

@@ -264,11 +264,13 @@ class RestorationGAN(RestorationModel):
             found = mean_over_micro_batches(gradients_of, part, self.micro_batches)
             before.append(self._update_discriminators(*found))
         logs = super().train_step(last)
-        for name in before[0] if before else ():
-            logs[name] = tf.add_n([logs[name], *(each[name] for each in before)]) / (
-                1 + len(before)
-            )
-        return logs
+        if not before:
+            return logs
+        updates = [*before, logs]
+        means = {
+            name: tf.add_n([each[name] for each in updates]) / len(updates) for name in before[0]
+        }
+        return logs | means
 
     def train_discriminators(
         self, batch: Batch, outputs: Outputs | None = None

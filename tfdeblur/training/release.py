@@ -16,7 +16,7 @@ from tfdeblur.export.saved_model import rebuild_in_float32
 from tfdeblur.export.training_files import DISCRIMINATORS, NETWORK, pack_weights
 from tfdeblur.models.config import ModelConfig
 from tfdeblur.training.experiment import CONFIG_FILE, DataConfig, Trained, load_trained
-from tfdeblur.training.train import ENVIRONMENT_FILE
+from tfdeblur.training.run_folder import ENVIRONMENT_FILE
 
 RECIPE_DATA = (
     "Pages of English text, rendered, blurred, made noisy and shrunk by "

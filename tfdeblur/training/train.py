@@ -6,7 +6,6 @@ again goes on from the latest checkpoint.
 """
 
 import contextlib
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -20,34 +19,25 @@ from tfdeblur.data.pairs import ImagePair
 from tfdeblur.data.pipeline import make_validation
 from tfdeblur.evaluation.evaluate import make_baseline, score_pairs, summarise
 from tfdeblur.evaluation.protocols import make_protocol
-from tfdeblur.images import files
 from tfdeblur.images.tensors import to_float, to_uint8
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.training import callbacks
 from tfdeblur.training.averaging import AveragedWeights
-from tfdeblur.training.batch_stream import REDRAWN_FILE, BatchStream
+from tfdeblur.training.batch_stream import BatchStream
 from tfdeblur.training.callbacks import NonFiniteError
 from tfdeblur.training.checkpoints import Checkpoints
 from tfdeblur.training.digest import weights_sha256
-from tfdeblur.training.experiment import (
-    CONFIG_FILE,
-    ExperimentConfig,
-    check_format,
-    fields_of,
-    is_saved,
-    load_config,
-    save_config,
-)
+from tfdeblur.training.experiment import ExperimentConfig
 from tfdeblur.training.flight_record import Operation, find_operation, write_record
 from tfdeblur.training.initialise import initialise
 from tfdeblur.training.optimizer import start_schedules
-from tfdeblur.training.runtime import PRECISIONS, configure, make_strategy
+from tfdeblur.training.run_folder import claim
+from tfdeblur.training.runtime import configure, make_strategy
 from tfdeblur.training.scalars import Scalars
 from tfdeblur.training.stop_signal import Interrupted, StopSignal
 from tfdeblur.training.watchdog import Watchdog
 from tfdeblur.training.workers import Workers
 
-ENVIRONMENT_FILE = "environment.json"
 PICTURES = 4  # Before/after pictures of each validation in TensorBoard.
 
 
@@ -79,27 +69,7 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
             environment = configure(config.runtime, config.seed)
             environment["replicas"] = workers.strategy.num_replicas_in_sync
             environment["workers"] = workers.count
-            precision = environment["precision"]
-            workers.check_equal(
-                "precision",
-                PRECISIONS.index(precision),
-                "`runtime.precision` must name one",
-                show=PRECISIONS.__getitem__,
-            )
-            refused: Exception | None = None
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                if workers.is_chief:
-                    _claim(config, workdir, precision)
-                files.write_json(folder / ENVIRONMENT_FILE, environment)
-            except OSError as error:
-                refused = OSError(
-                    f"`workdir` {workdir} must be a folder that can be written to. Got: {error}."
-                )
-            except ValueError as error:
-                refused = error
-            if workers.any(refused is not None):  # Nobody waits for one who has left.
-                raise refused or ValueError("Another worker has refused the run, and says why.")
+            claim(folder, config, environment, workers)
             with workers.strategy.scope():
                 model = build_model(config)
                 decay = config.train.average_decay
@@ -156,51 +126,6 @@ def make_restore(generator: tf.keras.Model, channels: int = 3):
 def _to_rgb(image: np.ndarray) -> np.ndarray:
     """Show grey as three equal channels: what is measured on them is measured on the grey."""
     return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
-
-
-def _claim(config: ExperimentConfig, workdir: Path, precision: str) -> None:
-    """Save the configuration, or check it against the run that is there already.
-
-    A start that ended before its first step is no run: it is replaced.
-    """
-    path, latest = workdir / CONFIG_FILE, workdir / "checkpoints" / "latest"
-    begun = [file for file in latest.glob("*.index") if file.name != "step-0.index"]
-    if path.exists() and begun:
-        check_format(path)
-        saved = load_config(path)
-        differing = _differing_fields(fields_of(saved), fields_of(config))
-        if config.optimizer.schedule != "cosine":
-            differing.pop("train.steps", None)
-        if differing:
-            listed = "; ".join(f"{k}: {a!r} there, {b!r} now" for k, (a, b) in differing.items())
-            raise ValueError(
-                f"`workdir` {workdir} holds another run, and in one only `train.steps` may change, "
-                f"without a cosine schedule. Got: {listed}."
-            )
-        environment = workdir / ENVIRONMENT_FILE
-        known = json.loads(environment.read_text("utf-8")) if environment.exists() else {}
-        if known.get("precision", precision) != precision:
-            raise ValueError(
-                f"`runtime.precision` must stay that of the run in {workdir}, "
-                f"{known['precision']}. Got: {precision} (asked for: {config.runtime.precision})."
-            )
-    elif not begun:
-        for file in latest.glob("step-0.*"):
-            file.unlink()
-        if path.exists() and not is_saved(config, path):
-            (workdir / REDRAWN_FILE).unlink(missing_ok=True)  # Another experiment's.
-    save_config(config, path)
-
-
-def _differing_fields(first: dict, second: dict, prefix: str = "") -> dict[str, tuple]:
-    differing: dict[str, tuple] = {}
-    for key in sorted(first.keys() | second.keys()):
-        mine, theirs = first.get(key), second.get(key)
-        if isinstance(mine, dict) and isinstance(theirs, dict):
-            differing |= _differing_fields(mine, theirs, f"{prefix}{key}.")
-        elif mine != theirs:
-            differing[f"{prefix}{key}"] = (mine, theirs)
-    return differing
 
 
 class _Run:
