@@ -8,13 +8,13 @@ import inspect
 import pkgutil
 import re
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import tfdeblur.models
 import tfdeblur_configs
+from tfdeblur.stack import keras
 from tfdeblur.training.experiment import OptimizerConfig
 from tfdeblur.training.train import build_model
 

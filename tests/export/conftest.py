@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 import pytest
+
+from tfdeblur.stack import keras
 
 
 @dataclass

@@ -5,7 +5,6 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,6 +13,7 @@ import tfdeblur
 from tfdeblur.export import gate, publish
 from tfdeblur.images import tensors
 from tfdeblur.inference.restorer import Restorer
+from tfdeblur.stack import keras
 
 TRAINING_FILES = {"config.json": b"{}\n", "discriminator.npz": b"weights"}
 

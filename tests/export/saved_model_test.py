@@ -2,7 +2,6 @@
 
 import io
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +9,7 @@ from PIL import Image
 
 from tfdeblur.export import saved_model
 from tfdeblur.images import tensors
+from tfdeblur.stack import keras
 
 
 def encode(image: np.ndarray, image_format: str = "PNG", **options) -> bytes:

@@ -1,6 +1,5 @@
 """Tests of tfdeblur.export.tflite, through LiteRT."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tfdeblur.export import tflite
 from tfdeblur.images import tensors
+from tfdeblur.stack import keras
 
 SIZES = [(16, 16), (1, 1), (7, 23), (1, 9), (40, 11)]
 

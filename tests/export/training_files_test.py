@@ -2,10 +2,10 @@
 
 import io
 
-import keras
 import numpy as np
 
 from tfdeblur.export.training_files import pack_weights, unpack_weights
+from tfdeblur.stack import keras
 
 
 def dense(units: int) -> keras.Model:

@@ -1,6 +1,5 @@
 """The bicubic layer against `tfdeblur.images.resize`, which has its own tests by hand."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tfdeblur.images.resize import upscale
 from tfdeblur.layers.bicubic import BicubicUpscale
+from tfdeblur.stack import keras
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 4, 8])

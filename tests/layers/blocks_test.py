@@ -1,6 +1,5 @@
 """Blocks of convolutions: what they compute, and their weights."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +10,7 @@ from tfdeblur.layers.blocks import (
     residual_dense_blocks,
     scaled_sum,
 )
+from tfdeblur.stack import keras
 
 
 def _images(channels, count=2):

@@ -1,12 +1,12 @@
 """What networks ask of their input."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from tfdeblur.layers.inputs import FixedSize, Greyscale
+from tfdeblur.stack import keras
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])

@@ -1,12 +1,13 @@
 """Padding by reflection and its undoing: any size, any policy, also in TensorFlow Lite."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from tfdeblur.export.tflite import list_operators
 from tfdeblur.layers.padding import CropToImages, PadToMultiple
+from tfdeblur.stack import keras
 
 SIZES = [(1, 1), (1, 4), (2, 3), (3, 5), (4, 8), (5, 1), (7, 9), (13, 6)]
 
@@ -86,7 +87,7 @@ def test_tensorflow_lite_takes_any_size():
     function = run.get_concrete_function()
     content = tf.lite.TFLiteConverter.from_concrete_functions([function], model).convert()
     assert list_operators(content)[1] == []
-    runner = tf.lite.Interpreter(model_content=content).get_signature_runner()
+    runner = Interpreter(model_content=content).get_signature_runner()
     for height, width in SIZES:
         values = _images(height, width, count=1).numpy()
         outputs = runner(images=values)

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from tfdeblur.layers.randomness import StepDropout, StepNoise, draw
+from tfdeblur.stack import keras
 
 UNIFORM, NORMAL = tf.random.stateless_uniform, tf.random.stateless_normal
 

@@ -1,6 +1,5 @@
 """Resampling: where pixels go, and that its convolutions are strided and transposed ones."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,6 +12,7 @@ from tfdeblur.layers.resampling import (
     resampling_convolution,
     strided_kernel,
 )
+from tfdeblur.stack import keras
 
 
 def _uniform(*shape: int) -> np.ndarray:

@@ -3,13 +3,13 @@
 import hashlib
 
 import h5py
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfdeblur.losses import perceptual
 from tfdeblur.losses.perceptual import PerceptualError, build_vgg19, perceptual_distance
+from tfdeblur.stack import keras
 
 TAP = "block1_conv1"
 SHAPES = ((3, 3, 3, 64), (64,))

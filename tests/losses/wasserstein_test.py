@@ -1,11 +1,10 @@
 """Wasserstein, least-squares and gradient-penalty losses: goldens by hand, and their gradients."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdeblur.layers.addons import instance_normalization
+from tfdeblur.layers.instance_norm import instance_normalization
 from tfdeblur.losses.adversarial import (
     gradient_penalty,
     least_squares_discriminator_loss,
@@ -13,6 +12,7 @@ from tfdeblur.losses.adversarial import (
     wasserstein_critic_loss,
     wasserstein_generator_loss,
 )
+from tfdeblur.stack import keras
 
 
 def _maps(*values):

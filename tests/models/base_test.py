@@ -1,12 +1,12 @@
 """The train step and its contract: what is updated, how often, by which phase."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfdeblur.losses.pixel import squared_error
 from tfdeblur.models.base import RestorationGAN, RestorationModel, Term, objective
+from tfdeblur.stack import keras
 
 
 def _generator(name="generator"):

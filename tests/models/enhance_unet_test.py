@@ -1,9 +1,9 @@
 """Enhance-UNet against its paper: counts, shapes, receptive field, objective and gradients."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from tfdeblur.export.tflite import list_operators
 from tfdeblur.layers import blocks
@@ -11,6 +11,7 @@ from tfdeblur.losses.perceptual import PerceptualError
 from tfdeblur.models import enhance_unet
 from tfdeblur.models.base import objective
 from tfdeblur.models.enhance_unet import EnhanceUnetConfig, build_critic
+from tfdeblur.stack import keras
 
 
 def _tiny(**fields) -> EnhanceUnetConfig:
@@ -321,7 +322,7 @@ def test_tensorflow_lite_takes_any_size(tiny, tmp_path):
         str(tmp_path), signature_keys=["restore"]
     ).convert()
     assert list_operators(content)[1] == []
-    runner = tf.lite.Interpreter(model_content=content).get_signature_runner("restore")
+    runner = Interpreter(model_content=content).get_signature_runner("restore")
     for height, width in ((16, 16), (7, 13)):
         images = _images(height, width, count=1)
         converted = runner(images=images.numpy())["restored"]

@@ -3,7 +3,6 @@
 import functools
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tfdeblur.export.tflite import list_operators
 from tfdeblur.models.gfn import VARIANTS, GFNConfig
+from tfdeblur.stack import keras
 
 # Parameters in the paper's sizes; SRResNet's with the statistics of its normalisations.
 PARAMETERS = {

@@ -2,7 +2,6 @@
 
 import functools
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,6 +11,7 @@ from tfdeblur.export.tflite import list_operators
 from tfdeblur.layers.padding import PadToMultiple
 from tfdeblur.models.base import objective
 from tfdeblur.models.gfn import GFNConfig, build_networks
+from tfdeblur.stack import keras
 from tfdeblur_configs import gfn_gopro
 
 GATE = ("gate_conv1/kernel:0", "gate_conv1/bias:0", "gate_conv2/kernel:0", "gate_conv2/bias:0")

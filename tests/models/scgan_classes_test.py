@@ -1,6 +1,5 @@
 """MCGAN, SCGAN of several classes (§3.4): who judges which image; with one class it is SCGAN."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +7,7 @@ import tensorflow as tf
 from tfdeblur.losses.features import triplet
 from tfdeblur.models.base import objective
 from tfdeblur.models.scgan import SCGANConfig
+from tfdeblur.stack import keras
 
 
 def _batch(count):

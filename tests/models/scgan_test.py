@@ -2,7 +2,6 @@
 
 import math
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 from tfdeblur.images.resize import upscale
 from tfdeblur.models.base import objective
 from tfdeblur.models.scgan import SCGANConfig, build_discriminator
+from tfdeblur.stack import keras
 
 
 def _batch(size=16, count=3, channels=3):

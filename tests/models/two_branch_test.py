@@ -2,7 +2,6 @@
 
 import functools
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,6 +16,7 @@ from tfdeblur.models.two_branch import (
     build_discriminator,
     build_networks,
 )
+from tfdeblur.stack import keras
 
 PIXEL = {"blurry_pixel", "pixel", "face_pixel"}
 W = 4  # Width of the tiny networks.

@@ -1,13 +1,14 @@
 """WRFN against its paper: counts, receptive fields, switches, colour, loss and gradients."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from tfdeblur.export.tflite import list_operators
 from tfdeblur.layers.resampling import strided_kernel
 from tfdeblur.models.wrfn import WRFNConfig, _residual_block, receptive_field
+from tfdeblur.stack import keras
 from tfdeblur_configs import wrfn_faces
 
 
@@ -353,7 +354,7 @@ def test_tensorflow_lite_gives_the_same_pixels(channels, fields):
     module.weights = generator.weights  # The generator itself would be traced layer by layer.
     content = tf.lite.TFLiteConverter.from_concrete_functions([function], module).convert()
     assert list_operators(content)[1] == []
-    interpreter = tf.lite.Interpreter(model_content=content)
+    interpreter = Interpreter(model_content=content)
     index = interpreter.get_input_details()[0]["index"]
     for height, width in ((11, 18), (23, 7)):
         images = _images(1, height, width, channels)

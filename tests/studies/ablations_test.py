@@ -4,14 +4,13 @@ import dataclasses
 import sys
 from pathlib import Path
 
-import keras
 import pytest
 import tensorflow as tf
 from absl import flags
-from keras.src.engine import base_layer, keras_tensor
 
-from tfdeblur.layers.addons import instance_normalization
+from tfdeblur.layers.instance_norm import instance_normalization
 from tfdeblur.models import enhance_unet, gfn, scgan, two_branch, wrfn
+from tfdeblur.stack import keras
 from tfdeblur.studies.ablation_rows import SYSTEMS
 from tfdeblur.studies.ablation_table import COLUMNS, HEAD, table
 from tfdeblur_tools.train import define_config_flag, resolve_config
@@ -34,7 +33,8 @@ def quick_layers(monkeypatch):
     norm = type(instance_normalization("norm"))
     ruled = (layers.Conv2D, layers.Conv2DTranspose, layers.Concatenate, layers.Add, layers.ReLU)
     ruled += (layers.LeakyReLU, layers.BatchNormalization, layers.Rescaling, layers.Dense, norm)
-    trace = base_layer.Layer._infer_output_signature
+    engine = keras.src.engine
+    trace = engine.base_layer.Layer._infer_output_signature
 
     def infer(self, inputs, args, kwargs, masks):
         if not isinstance(self, ruled):
@@ -43,9 +43,9 @@ def quick_layers(monkeypatch):
             self._maybe_build(inputs)
         shapes = tf.nest.map_structure(lambda each: each.shape, inputs)
         shape = shapes if isinstance(self, norm) else self.compute_output_shape(shapes)
-        return keras_tensor.KerasTensor(tf.TensorSpec(shape, self.compute_dtype))
+        return engine.keras_tensor.KerasTensor(tf.TensorSpec(shape, self.compute_dtype))
 
-    monkeypatch.setattr(base_layer.Layer, "_infer_output_signature", infer)
+    monkeypatch.setattr(engine.base_layer.Layer, "_infer_output_signature", infer)
 
 
 def _committed(system) -> list[str]:

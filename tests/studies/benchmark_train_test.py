@@ -6,10 +6,10 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-import keras
 import pytest
 import tensorflow as tf
 
+from tfdeblur.stack import keras
 from tfdeblur.studies import benchmark_train
 from tfdeblur.studies.benchmark_train import (
     SETTLE,

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-import keras
 import pytest
 
 from tfdeblur.models.base import RestorationModel
+from tfdeblur.stack import keras
 from tfdeblur.studies import dry_run as module
 from tfdeblur.studies.dry_run import GIB, dry_run, state_bytes
 from tfdeblur.studies.training_cost import step_macs

@@ -1,10 +1,10 @@
 """Counts of operations and sums of tensors, against counts by hand."""
 
-import keras
 import pytest
 import tensorflow as tf
 
 from tfdeblur.models.wrfn import WRFNConfig
+from tfdeblur.stack import keras
 from tfdeblur.studies.operations import count_macs, network_macs, tensor_bytes
 
 

@@ -1,10 +1,10 @@
 """Trials: what is learnt from fixed pairs, ranges of fresh ones, the stand-in of VGG-19."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfdeblur.stack import keras
 from tfdeblur.studies import trials
 from tfdeblur.studies.trials import build_stand_in, run_trial
 from tfdeblur.training.callbacks import NonFiniteError

@@ -1,8 +1,8 @@
 """`tfdeblur trial`: what it prints, and when it fails."""
 
-import keras
 import pytest
 
+from tfdeblur.stack import keras
 from tfdeblur_tools.main import main
 
 QUICK = ["trial", "--config=scgan_text:quicktest", "--config.runtime.precision=float32"]

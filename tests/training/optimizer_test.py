@@ -1,10 +1,10 @@
 """Learning rates of the papers, clipping, and what is refused."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfdeblur.stack import keras
 from tfdeblur.training.optimizer import OptimizerConfig, start_schedules
 
 

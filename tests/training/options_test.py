@@ -5,11 +5,11 @@ import json
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfdeblur.stack import keras
 from tfdeblur.training.averaging import AveragedWeights
 from tfdeblur.training.experiment import load_trained
 from tfdeblur.training.initialise import initialise

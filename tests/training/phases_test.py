@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,6 +11,7 @@ from tfdeblur.export.saved_model import read_weights
 from tfdeblur.export.training_files import NETWORK, unpack_weights
 from tfdeblur.losses.pixel import squared_error
 from tfdeblur.models.base import RestorationGAN, Term
+from tfdeblur.stack import keras
 from tfdeblur.training.checkpoints import Checkpoints
 from tfdeblur.training.experiment import (
     ExperimentConfig,

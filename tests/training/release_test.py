@@ -3,7 +3,6 @@
 import dataclasses
 import json
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +10,7 @@ import tensorflow as tf
 from tfdeblur.export.saved_model import read_weights
 from tfdeblur.export.training_files import unpack_weights
 from tfdeblur.images.files import write_image
+from tfdeblur.stack import keras
 from tfdeblur.training.experiment import load_trained
 from tfdeblur.training.release import release
 from tfdeblur.training.train import train

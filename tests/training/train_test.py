@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,6 +14,7 @@ import tensorflow_datasets as tfds
 
 from tfdeblur.data.pipeline import DataConfig
 from tfdeblur.models.scgan import SCGAN
+from tfdeblur.stack import keras
 from tfdeblur.training import callbacks
 from tfdeblur.training.callbacks import NonFiniteError
 from tfdeblur.training.checkpoints import CheckpointError

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
@@ -21,6 +20,7 @@ from tfdeblur.export import tflite
 from tfdeblur.images import tensors
 from tfdeblur.metrics import fidelity
 from tfdeblur.models.config import ModelConfig
+from tfdeblur.stack import keras
 
 SAVED_MODEL = "saved_model.pb"
 Restore = Callable[[np.ndarray], np.ndarray]  # uint8 [H, W, 3] -> uint8 [sH, sW, 3]

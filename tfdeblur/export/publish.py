@@ -15,13 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import keras
 import numpy as np
 from absl import logging
 
 import tfdeblur
 from tfdeblur.export import gate, saved_model, tflite
 from tfdeblur.models.config import ModelConfig
+from tfdeblur.stack import keras
 
 FORMAT_VERSION = 1
 METADATA = "metadata.json"

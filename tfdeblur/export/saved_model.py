@@ -7,13 +7,13 @@ of the graph, so a client needs neither this package nor any knowledge of the mo
 from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfdeblur.export import decoding
 from tfdeblur.images import tensors
 from tfdeblur.models.config import ModelConfig
+from tfdeblur.stack import keras
 
 # `restore_bytes` runs a whole image at once: 64 float32 channels at this size take 4.3 GB.
 MAX_RESTORED_PIXELS = 2**24

@@ -9,12 +9,12 @@ runs several sizes through one interpreter.
 import tempfile
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
 from tfdeblur.export.saved_model import image_spec, make_restore
 from tfdeblur.models.config import ModelConfig
+from tfdeblur.stack import keras
 
 FILE_NAME = "model_float16.tflite"
 

@@ -5,11 +5,11 @@ TensorFlow Lite has no bicubic resizing, and TensorFlow's own differs from MATLA
 
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfdeblur.images.resize import resize_bicubic
+from tfdeblur.stack import keras
 
 _REACH = 2  # Source pixels on each side that the enlargement of one pixel sees.
 _TAPS = 2 * _REACH + 1

@@ -1,9 +1,9 @@
 """Blocks of convolutions from the literature, for networks of Keras' functional kind."""
 
-import keras
 import tensorflow as tf
 
-from tfdeblur.layers.addons import instance_normalization
+from tfdeblur.layers.instance_norm import instance_normalization
+from tfdeblur.stack import keras
 
 
 def convolution_group(x: tf.Tensor, filters: int, size: int, strides: int = 1, *, name: str):

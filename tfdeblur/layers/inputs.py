@@ -1,8 +1,9 @@
 """What a network asks of its input image: one size, no colours."""
 
-import keras
 import numpy as np
 import tensorflow as tf
+
+from tfdeblur.stack import keras
 
 LUMA = (0.299, 0.587, 0.114)  # Of red, green and blue (ITU-R BT.601).
 

@@ -1,7 +1,8 @@
 """Normalisation layers that more than one paper's networks use."""
 
-import keras
 import tensorflow as tf
+
+from tfdeblur.stack import keras
 
 # No paper states one; these are Torch's defaults. With Keras' momentum of 0.99 an inference would
 # rely on the statistics of some hundred steps ago; with its epsilon of 1e-3 the outer levels of a

@@ -4,8 +4,9 @@ padded = PadToMultiple(4, name="pad")(images)
 restored = CropToImages(scale, name="crop")((network(padded), images))
 """
 
-import keras
 import tensorflow as tf
+
+from tfdeblur.stack import keras
 
 
 class PadToMultiple(keras.layers.Layer):

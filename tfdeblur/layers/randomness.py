@@ -7,10 +7,10 @@ micro-batches share the batch.
 
 from collections.abc import Callable
 
-import keras
 import tensorflow as tf
 
 from tfdeblur.layers.micro_batches import current_part
+from tfdeblur.stack import keras
 
 _BETWEEN_RUNS = 1_000_003  # A layer's seed is a smaller number.
 _run_seed = 0

@@ -4,9 +4,10 @@ Jin, Hirsch and Favaro, "Learning Face Deblurring Fast and Wide", CVPRW 2018, §
 k x k on an image resampled by s is a strided one: kernel ks x ks, stride s.
 """
 
-import keras
 import numpy as np
 import tensorflow as tf
+
+from tfdeblur.stack import keras
 
 FORMS = ("space_to_depth", "strided")
 

@@ -6,11 +6,11 @@ Network", CVPR 2017, Fig. 4.
 
 from collections.abc import Callable
 
-import keras
 import tensorflow as tf
 
 from tfdeblur.layers.norms import batch_normalization
 from tfdeblur.layers.resampling import DepthToSpace
+from tfdeblur.stack import keras
 
 
 def build_srresnet(

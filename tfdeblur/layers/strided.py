@@ -6,10 +6,9 @@ The blocks of Isola et al., "Image-to-Image Translation with Conditional Adversa
 
 from collections.abc import Sequence
 
-import keras
-
-from tfdeblur.layers.addons import instance_normalization
+from tfdeblur.layers.instance_norm import instance_normalization
 from tfdeblur.layers.norms import batch_normalization
+from tfdeblur.stack import keras
 
 LEAK = 0.2
 NORMS = {"bn": batch_normalization, "in": instance_normalization}

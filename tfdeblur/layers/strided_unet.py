@@ -4,11 +4,11 @@ After the U-Net of Isola et al., "Image-to-Image Translation with Conditional Ad
 CVPR 2017: convolution, norm and, in front of the next convolution, activation; skips concatenate.
 """
 
-import keras
 import tensorflow as tf
 
 from tfdeblur.layers.randomness import StepDropout, StepNoise
 from tfdeblur.layers.strided import LEAK, NORMS, convolution, deconvolution
+from tfdeblur.stack import keras
 
 DROPOUT = 0.5
 

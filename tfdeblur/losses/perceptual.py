@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import h5py  # type: ignore[import-untyped]
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfdeblur.losses.pixel import reduce_sample
+from tfdeblur.stack import keras
 
 RELEASE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 RELEASE_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg19/{RELEASE}"

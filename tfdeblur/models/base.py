@@ -15,10 +15,10 @@ import bisect
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypedDict, cast
 
-import keras
 import tensorflow as tf
 
 from tfdeblur.layers.micro_batches import mean_over_micro_batches, micro_batches
+from tfdeblur.stack import keras
 
 
 class _Pair(TypedDict):

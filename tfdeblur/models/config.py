@@ -4,9 +4,8 @@ import abc
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import keras
-
 from tfdeblur.models.base import RestorationModel
+from tfdeblur.stack import keras
 
 
 class ModelConfig(abc.ABC):

@@ -31,10 +31,8 @@ Applications 2020. Equation, figure and section numbers refer to it. Where its t
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import keras
 import tensorflow as tf
 
-from tfdeblur.layers.addons import instance_normalization
 from tfdeblur.layers.blocks import (
     convolution_group,
     norm_relu,
@@ -42,6 +40,7 @@ from tfdeblur.layers.blocks import (
     residual_dense_blocks,
     scaled_sum,
 )
+from tfdeblur.layers.instance_norm import instance_normalization
 from tfdeblur.layers.padding import CropToImages, PadToMultiple
 from tfdeblur.layers.randomness import draw
 from tfdeblur.losses.adversarial import (
@@ -54,6 +53,7 @@ from tfdeblur.losses.pixel import squared_error
 from tfdeblur.losses.torch_vgg import build_torch_vgg19
 from tfdeblur.models.base import Batch, Outputs, RestorationGAN, RestorationModel, Term
 from tfdeblur.models.config import ModelConfig, require_at_least, require_choices, require_weights
+from tfdeblur.stack import keras
 
 Extractor = Callable[[tf.Tensor], Sequence[tf.Tensor]]
 LEAK = 0.2

@@ -33,7 +33,6 @@ Table 2's models; how they were wired and trained stood in the supplement as wel
 import functools
 from dataclasses import dataclass
 
-import keras
 import tensorflow as tf
 
 from tfdeblur.layers.padding import CropToImages, PadToMultiple
@@ -42,6 +41,7 @@ from tfdeblur.layers.srresnet import build_srresnet
 from tfdeblur.losses.pixel import squared_error
 from tfdeblur.models.base import Batch, Outputs, RestorationModel, Term
 from tfdeblur.models.config import ModelConfig, require_at_least, require_choices, require_weights
+from tfdeblur.stack import keras
 
 VARIANTS = ("full", "model1", "model2", "model3", "model4", "model5", "srresnet")
 SUPERVISED = ("full", "model1", "model3", "model5")  # With a deblurred LR image in the loss.

@@ -18,7 +18,6 @@ ICCV 2017. Equation, table and section numbers refer to it. Where the paper leav
 
 from dataclasses import dataclass
 
-import keras
 import tensorflow as tf
 
 from tfdeblur.layers.bicubic import BicubicUpscale
@@ -32,6 +31,7 @@ from tfdeblur.losses.features import feature_matching, triplet
 from tfdeblur.losses.pixel import squared_error
 from tfdeblur.models.base import Batch, Outputs, RestorationGAN, RestorationModel, Term
 from tfdeblur.models.config import ModelConfig, require_at_least, require_choices, require_weights
+from tfdeblur.stack import keras
 
 OBJECTIVES = ("pixel", "gan", "pixel+gan", "full")
 UPSAMPLING = ("uconv", "bicubic")

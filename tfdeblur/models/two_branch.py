@@ -24,7 +24,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import keras
 import tensorflow as tf
 
 from tfdeblur.layers import strided
@@ -41,6 +40,7 @@ from tfdeblur.losses.pixel import reduce_sample
 from tfdeblur.losses.torch_vgg import build_torch_vgg19
 from tfdeblur.models.base import Batch, Outputs, RestorationGAN, RestorationModel, Term
 from tfdeblur.models.config import ModelConfig, require_at_least, require_choices, require_weights
+from tfdeblur.stack import keras
 
 CHOICES = {
     "channels": (3,),

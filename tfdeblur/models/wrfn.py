@@ -19,17 +19,17 @@ table and section numbers refer to it. Where the paper leaves a choice:
 
 from dataclasses import dataclass
 
-import keras
 import tensorflow as tf
 
 from tfdeblur.layers import resampling
-from tfdeblur.layers.addons import instance_normalization
+from tfdeblur.layers.instance_norm import instance_normalization
 from tfdeblur.layers.norms import batch_normalization
 from tfdeblur.layers.padding import CropToImages, PadToMultiple
 from tfdeblur.layers.resampling import DepthToSpace, resampling_convolution
 from tfdeblur.losses.pixel import reduce_sample, squared_error
 from tfdeblur.models.base import Batch, Outputs, RestorationModel, Term
 from tfdeblur.models.config import ModelConfig, require_at_least, require_choices
+from tfdeblur.stack import keras
 
 CHOICES = {
     "norm": ("in", "bn", "none"),

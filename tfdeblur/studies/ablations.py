@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -21,6 +20,7 @@ from tfdeblur.models.base import (
     term_means,
 )
 from tfdeblur.models.config import ModelConfig
+from tfdeblur.stack import keras
 
 COUNT = 4  # Pairs in a batch: two a class for MCGAN; batch norms of one pixel need three.
 VANISHING = 1e-3  # Relative to the largest gradient in a layer; what is below is rounding.

@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
 from tfdeblur.models.config import ModelConfig
+from tfdeblur.stack import keras
 from tfdeblur.studies.operations import network_macs
 from tfdeblur.training.experiment import ExperimentConfig
 

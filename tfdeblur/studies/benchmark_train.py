@@ -24,6 +24,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfdeblur.models.base import RestorationModel
+from tfdeblur.stack import keras
 from tfdeblur.studies.benchmark_report import Rates
 from tfdeblur.studies.operations import FLOP_PER_MAC
 from tfdeblur.studies.training_cost import build_without_vgg_weights, peak_memory, step_macs
@@ -207,7 +208,7 @@ def _peak_macs(side: int, channels: int) -> int:
 
 def _make_peak(side: int, channels: int) -> Callable[[int], None]:
     """Return a turn of a large convolution in the precision that the policy computes in."""
-    dtype = tf.keras.mixed_precision.global_policy().compute_dtype
+    dtype = keras.mixed_precision.global_policy().compute_dtype
     images = tf.cast(tf.random.stateless_normal((*PEAK_IMAGES, channels), (0, side)), dtype)
     kernel = tf.cast(tf.random.stateless_normal((side, side, channels, channels), (1, side)), dtype)
     convolve = tf.function(lambda: tf.reduce_max(tf.nn.conv2d(images, kernel, 1, "SAME")))

@@ -14,8 +14,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import tensorflow as tf
+
+from tfdeblur.stack import keras
 
 FLOP_PER_MAC = 2
 CONVOLUTIONS = tuple(

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -29,6 +28,7 @@ from tfdeblur.models.gfn import GFNConfig
 from tfdeblur.models.scgan import SCGANConfig
 from tfdeblur.models.two_branch import TwoBranchConfig
 from tfdeblur.models.wrfn import WRFNConfig
+from tfdeblur.stack import keras
 from tfdeblur.studies.trials import build_stand_in
 from tfdeblur.training.launch import launch
 from tfdeblur.training.runtime import RuntimeConfig, make_strategy
@@ -172,8 +172,6 @@ def _smooth_relu(x, alpha=0.0, negative_slope=0.0, **_):
 
 def main(name: str, shared_by: str, file: str) -> None:
     """Make one step in this process and write what it did."""
-    import keras.src.backend
-
     if shared_by == REPLICAS:
         (cpu,) = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(

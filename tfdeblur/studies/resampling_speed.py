@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from tfdeblur.layers.resampling import FORMS, resampling_convolution, strided_kernel
+from tfdeblur.stack import keras
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import cast
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -21,6 +20,7 @@ from tfdeblur.evaluation.evaluate import score_pairs, summarise
 from tfdeblur.evaluation.protocols import make_protocol
 from tfdeblur.images.tensors import to_uint8
 from tfdeblur.models.base import Batch, RestorationModel
+from tfdeblur.stack import keras
 from tfdeblur.training.batch_stream import make_training_batches
 from tfdeblur.training.callbacks import check_finite
 from tfdeblur.training.experiment import ExperimentConfig

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from tfdeblur.stack import keras
+
 WARM_UP = 10  # Steps by which the average lags less in the beginning, as it knows no weights yet.
 
 
@@ -18,7 +20,7 @@ class AveragedWeights(tf.Module):
     After step k: average += (1 - d) (weights - average), d = min(decay, (1 + k) / (10 + k)).
     """
 
-    def __init__(self, network: tf.keras.Model, decay: float):
+    def __init__(self, network: keras.Model, decay: float):
         """Start at the network's weights. To be made in the scope of the network's strategy."""
         super().__init__(name="average")
         self.decay = decay

@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
 from tqdm import tqdm
 
+from tfdeblur.stack import keras
 from tfdeblur.training.averaging import AveragedWeights
 from tfdeblur.training.checkpoints import Checkpoints
 from tfdeblur.training.scalars import Scalars

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import keras
-
 from tfdeblur.data.pipeline import DataConfig
 from tfdeblur.images import files
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.models.config import ModelConfig
+from tfdeblur.stack import keras
 from tfdeblur.training.checkpoints import restore_networks
 from tfdeblur.training.optimizer import OptimizerConfig
 from tfdeblur.training.runtime import RuntimeConfig

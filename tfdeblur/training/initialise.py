@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
@@ -12,6 +11,7 @@ from tfdeblur.export.saved_model import read_weights
 from tfdeblur.export.training_files import DISCRIMINATORS, NETWORK, unpack_weights
 from tfdeblur.inference.shipped import resolve_model
 from tfdeblur.models.base import RestorationModel
+from tfdeblur.stack import keras
 from tfdeblur.training.checkpoints import restore_networks
 from tfdeblur.training.experiment import CONFIG_FILE, load_config, load_trained
 

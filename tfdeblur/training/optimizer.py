@@ -5,8 +5,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import keras
 import tensorflow as tf
+
+from tfdeblur.stack import keras
 
 SCHEDULES = ("constant", "cosine", "staircase", "piecewise")
 

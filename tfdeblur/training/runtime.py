@@ -7,11 +7,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 from absl import logging
 
 from tfdeblur.layers.randomness import seed_draws
+from tfdeblur.stack import keras
 from tfdeblur.training.workers import workers_of_environment
 
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")

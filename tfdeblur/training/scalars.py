@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdeblur.images import files
+from tfdeblur.stack import keras
 
 SPLITS = ("train", "validation")
 COLUMNS = ("split", "step", "name", "value")
@@ -76,7 +77,7 @@ class Scalars:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise OSError(f"{self._path.parent}: {what} must be written. Got: {reason}.") from error
 
-    def write_graph(self, network: tf.keras.Model) -> None:
+    def write_graph(self, network: keras.Model) -> None:
         """Write a network's graph to TensorBoard."""
         call = tf.function(lambda image: network(image, training=False), autograph=False)
         graph = call.get_concrete_function(tf.TensorSpec(network.input_shape, tf.float32)).graph

@@ -21,6 +21,7 @@ from tfdeblur.evaluation.evaluate import make_baseline, score_pairs, summarise
 from tfdeblur.evaluation.protocols import make_protocol
 from tfdeblur.images.tensors import to_float, to_uint8
 from tfdeblur.models.base import RestorationModel
+from tfdeblur.stack import keras
 from tfdeblur.training import callbacks
 from tfdeblur.training.averaging import AveragedWeights
 from tfdeblur.training.batch_stream import BatchStream
@@ -107,7 +108,7 @@ def compile_model(model: RestorationModel, config: ExperimentConfig) -> Restorat
     return model
 
 
-def make_restore(generator: tf.keras.Model, channels: int = 3):
+def make_restore(generator: keras.Model, channels: int = 3):
     """Return the generator as a function uint8 `[H, W, 3]` -> uint8 `[scale * H, scale * W, 3]`.
 
     Args:
@@ -275,7 +276,7 @@ class _Run:
             )
         return signals.step
 
-    def _train_on(self, step: int, end: int, callbacks: list[tf.keras.callbacks.Callback]) -> None:
+    def _train_on(self, step: int, end: int, callbacks: list[keras.callbacks.Callback]) -> None:
         self.model.fit(
             self.stream.between(step, end),
             epochs=1,

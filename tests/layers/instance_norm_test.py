@@ -1,12 +1,13 @@
 """Instance normalisation: each sample's own moments, in float32; the same in TensorFlow Lite."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from tfdeblur.export.tflite import list_operators
-from tfdeblur.layers.addons import instance_normalization
+from tfdeblur.layers.instance_norm import instance_normalization
+from tfdeblur.stack import keras
 
 
 @pytest.fixture(params=["float32", "mixed_bfloat16", "mixed_float16"])
@@ -72,7 +73,7 @@ def test_tensorflow_lite_takes_any_batch_and_size():
     function = run.get_concrete_function()
     content = tf.lite.TFLiteConverter.from_concrete_functions([function], norm).convert()
     assert list_operators(content)[1] == []
-    interpreter = tf.lite.Interpreter(model_content=content)
+    interpreter = Interpreter(model_content=content)
     for shape in ((1, 9, 13, 3), (2, 4, 5, 3)):
         images = np.random.default_rng(2).uniform(size=shape).astype(np.float32)
         interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
