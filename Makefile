@@ -2,14 +2,15 @@
 # make test         run the tests (not those marked slow), JOBS=2 files at a time
 # make lint         ruff and mypy
 #
-# Each makes .venv and installs what is missing first. Needs git, make and Python 3.10 or 3.11;
-# PYTHON=/path/to/python names one that is not on the PATH.
+# Each makes a virtual environment in .venv/ and installs what is missing first. Needs git, make and
+# Python 3.10 to 3.13, of which the newest is taken; PYTHON=python3.11, or a path, takes another.
+# LIGHT=1 runs the quickstart without TensorFlow and training; so does Python 3.14.
 
-VENV := .venv
-STAMP := $(VENV)/.installed
-EXTRAS := train,beam,faces,dev
+TRAINING := 3.13 3.12 3.11 3.10
+LIGHT_ONLY := 3.14
+PYTHON := $(TRAINING) $(LIGHT_ONLY)
 JOBS := 2
-PYTHON := python3.11 python3.10 python3 python
+EXTRAS := train,beam,faces,dev
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test lint clean
@@ -17,8 +18,31 @@ PYTHON := python3.11 python3.10 python3 python
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
 
+clean:
+	rm -rf .venv build dist tfdeblur.egg-info
+
+ifneq ($(filter quickstart test lint,$(MAKECMDGOALS)),)
+FOUND := $(shell .ci/find_python $(PYTHON))
+VERSION := $(shell $(or $(FOUND),false) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+ifeq ($(filter $(VERSION),$(TRAINING) $(LIGHT_ONLY)),)
+$(error tfdeblur needs a Python that can make virtual environments, one of $(TRAINING) \
+  $(LIGHT_ONLY). Got: $(or $(FOUND),none for PYTHON=$(PYTHON)))
+endif
+ifeq ($(filter $(VERSION),$(TRAINING)),)
+$(info Training needs Python 3.10 to 3.13; with $(VERSION) only the restoring part runs.)
+LIGHT := 1
+endif
+ifneq ($(and $(LIGHT),$(filter test lint,$(MAKECMDGOALS))),)
+$(error The tests need what training needs, Python 3.10 to 3.13 and not LIGHT. Got: $(FOUND))
+endif
+endif
+
+VENV := .venv/$(VERSION)$(if $(LIGHT),-light)
+STAMP := $(VENV)/.installed
+CONSTRAINTS := constraints/$(VERSION).txt
+
 quickstart: $(STAMP)
-	$(VENV)/bin/python -m tfdeblur_tools.quickstart
+	$(VENV)/bin/python -m tfdeblur_tools.quickstart $(if $(LIGHT),--light)
 
 test: $(STAMP)
 	$(VENV)/bin/pytest -n $(JOBS) --dist loadfile -m "not slow and not browser" $(TESTS)
@@ -27,26 +51,8 @@ lint: $(STAMP)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
-clean:
-	rm -rf $(VENV) build dist tfdeblur.egg-info
-
-# A Python fits if it runs at all (a version manager's placeholder may not), has the right version
-# and can make virtual environments.
-FITS := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))
-
-$(STAMP): setup.py constraints.txt
-	@if ! $(VENV)/bin/python -c '$(FITS)' >/dev/null 2>&1; then \
-	  for python in $(PYTHON) none; do \
-	    if "$$python" -c '$(FITS)' >/dev/null 2>&1; then break; fi; \
-	  done; \
-	  if [ "$$python" = none ]; then \
-	    echo "tfdeblur needs Python 3.10 or 3.11 with its venv module; none of these is one:" \
-	      "$(PYTHON) (make $(or $(MAKECMDGOALS),test) PYTHON=/path/to/python names another)." >&2; \
-	    exit 1; \
-	  fi; \
-	  echo "$$python -m venv $(VENV)"; \
-	  "$$python" -m venv --clear $(VENV); \
-	fi
+$(STAMP): setup.py $(CONSTRAINTS)
+	$(FOUND) -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	  --constraint $(CONSTRAINTS) --editable '.$(if $(LIGHT),,[$(EXTRAS)])'
 	@touch $(STAMP)

@@ -19,24 +19,40 @@ RENAMED = {
     "tfdeblur_models": "saved_models",
 }
 
+# Two stacks: TensorFlow 2.15, the last one that TensorFlow Addons works with, has no wheels for
+# Python 3.12. `tfdeblur/stack.py` draws the same line. TensorFlow 2.22 is untried.
+FIRST, SECOND = "; python_version < '3.12'", "; python_version >= '3.12'"
+SECOND_TENSORFLOW = ">=2.21,<2.22"
+
 TRAIN = [
-    "tensorflow==2.15.1",
-    "keras==2.15.0",
-    "tensorflow-addons==0.23.0",
+    f"tensorflow==2.15.1{FIRST}",
+    f"keras==2.15.0{FIRST}",
+    f"tensorflow-addons==0.23.0{FIRST}",
+    f"tensorflow-metadata<1.16{FIRST}",
+    f"setuptools<81{FIRST}",  # TensorBoard 2.15 imports pkg_resources
+    f"tensorflow{SECOND_TENSORFLOW}{SECOND}",
+    f"tf-keras{SECOND_TENSORFLOW}{SECOND}",
+    f"tensorboard>=2.20{SECOND}",
     "tensorflow-datasets>=4.9,<4.10",
-    "tensorflow-metadata<1.16",
     "ml_collections>=1.0,<2",
     "importlib_resources>=5",  # imported by tensorflow-datasets' builders, which do not say so
-    "setuptools<81",  # TensorBoard 2.15 imports pkg_resources
 ]
 
 EXTRAS = {
     "train": TRAIN,
-    "gpu": ["tensorflow[and-cuda]==2.15.1"],
+    "gpu": [
+        *TRAIN,
+        f"tensorflow[and-cuda]==2.15.1{FIRST}",
+        f"tensorflow[and-cuda]{SECOND_TENSORFLOW}{SECOND}",
+    ],
     "beam": [*TRAIN, "apache-beam>=2.60"],
     "faces": [*TRAIN, "mtcnn>=1,<2"],
-    "serving": [*TRAIN, "tensorflow-serving-api==2.15.1"],
-    "demo": ["flask>=3"],
+    "serving": [
+        *TRAIN,
+        f"tensorflow-serving-api==2.15.1{FIRST}",
+        f"tensorflow-serving-api{SECOND_TENSORFLOW}{SECOND}",
+    ],
+    "demo": ["gradio>=6,<7"],
     "dev": [
         "build>=1.2",
         "dill>=0.3.8",  # imported by tensorflow_datasets.testing
@@ -45,7 +61,8 @@ EXTRAS = {
         "pytest-xdist>=3.6",
         "ruff>=0.6",
         "scikit-image>=0.24",  # the tests' second opinion on SSIM
-        "setuptools>=70.1,<81",  # the wheel test builds without isolation
+        f"setuptools>=70.1,<81{FIRST}",  # the wheel test builds without isolation
+        f"setuptools>=70.1{SECOND}",
     ],
 }
 
@@ -85,13 +102,16 @@ setup(
         "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Programming Language :: Python :: 3.14",
         "Topic :: Scientific/Engineering :: Image Processing",
     ],
-    python_requires=">=3.10,<3.12",
+    python_requires=">=3.10",
     install_requires=[
         "absl-py>=2",
         "ai-edge-litert>=2",
-        "numpy>=1.26,<2",
+        "numpy>=1.26",
         "opencv-python-headless>=4.8",
         "Pillow>=10.3",
         "tqdm>=4.66",

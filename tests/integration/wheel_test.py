@@ -1,4 +1,8 @@
-"""The wheel, installed into a clean environment without TensorFlow, outside the repository."""
+"""The wheel, installed into clean environments without TensorFlow, outside the repository.
+
+One for each Python that is on this machine, with the versions that its constraints pin, and one for
+the newest of them with the newest of everything.
+"""
 
 import json
 import os
@@ -49,13 +53,30 @@ def wheel(tree):
     return path
 
 
-@pytest.fixture(scope="module")
-def environment(wheel, tmp_path_factory):
+def _environments():
+    """This Python's environment, and the others, which are slow."""
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for file in sorted(ROOT.glob("constraints/*.txt")):
+        marks = () if file.stem == own else pytest.mark.slow
+        yield pytest.param(([file.stem], file), id=file.stem, marks=marks)
+    newest_first = sorted((file.stem for file in ROOT.glob("constraints/*.txt")), reverse=True)
+    yield pytest.param((newest_first, None), id="newest", marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=_environments())
+def environment(wheel, tmp_path_factory, request):
     """A folder of commands in which the wheel and its base dependencies are installed."""
+    versions, constraints = request.param
+    found = subprocess.run(
+        [ROOT / ".ci" / "find_python", *versions], capture_output=True, text=True
+    )
+    if found.returncode:
+        pytest.skip(f"Python {' or '.join(versions)} is not on this machine")
     venv = tmp_path_factory.mktemp("clean") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    subprocess.run([found.stdout.strip(), "-m", "venv", venv], check=True)
     install = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--only-binary=:all:"]
-    subprocess.run([*install, "--constraint", ROOT / "constraints.txt", wheel], check=True)
+    pinned = ["--constraint", constraints] if constraints else []
+    subprocess.run([*install, *pinned, wheel], check=True)
     return venv / "bin"
 
 
