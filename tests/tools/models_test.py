@@ -67,10 +67,10 @@ def test_architectures(tmp_path, monkeypatch, capsys):
 
 def test_architectures_need_the_extra(monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "tfdeblur.studies.architectures", raising=False)
-    monkeypatch.setitem(sys.modules, "keras", None)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
     assert main(["models", "--architectures"]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("tfdeblur models: needs the extra `train` (keras is missing)")
+    assert error.startswith("tfdeblur models: needs the extra `train` (tensorflow is missing)")
 
 
 def test_architectures_stand_alone(capsys):
