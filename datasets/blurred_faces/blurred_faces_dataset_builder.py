@@ -25,6 +25,7 @@ from tfdeblur.degradations.recipes import (
     ScganFaceRecipe,
     TwoBranchRecipe,
     UnfitImage,
+    WideRecipe,
     WrfnRecipe,
     example_rng,
 )
@@ -43,12 +44,14 @@ class BlurredFacesConfig(PairConfig):
       pairs_per_photo: in train.
       held_out_pairs: of each photograph of the other splits.
       kernels: in the bank, for blur on reading.
+      family: of these kernels.
     """
 
     held_out: tuple[int, int]
     pairs_per_photo: int = 1
     held_out_pairs: int = 1
     kernels: int = 0
+    family: str = "spline"
 
     def pairs(self, split: str) -> int:
         """Return how many examples are made of a photograph of a split."""
@@ -80,6 +83,27 @@ CONFIGS = [
         recipe=WrfnRecipe(),
         held_out=(100, 100),
         kernels=10_000,
+        examples_per_shard=500,
+    ),
+    BlurredFacesConfig(
+        name="wide",
+        description="Sharp 320x320 px, 6 of each portrait, and 10,000 wide kernels, likewise.",
+        recipe=WideRecipe(),
+        held_out=(100, 100),
+        pairs_per_photo=6,
+        kernels=10_000,
+        family="wide",
+        examples_per_shard=500,
+    ),
+    BlurredFacesConfig(
+        name="wide_photos",
+        description="The same, 80 of each photograph of anything, which are turned, too.",
+        recipe=WideRecipe(turns=True),
+        held_out=(100, 100),
+        pairs_per_photo=80,
+        held_out_pairs=8,
+        kernels=10_000,
+        family="wide",
         examples_per_shard=500,
     ),
     BlurredFacesConfig(
@@ -164,7 +188,7 @@ class Builder(PairBuilder):
     def _add_files(self, folder: Path) -> None:
         config = self.builder_config
         if config.kernels:
-            save_bank(folder / BANK_FILE, draw_bank("spline", config.kernels, config.seed))
+            save_bank(folder / BANK_FILE, draw_bank(config.family, config.kernels, config.seed))
 
 
 def make_example(
@@ -189,6 +213,10 @@ def make_example(
             sharp = config.recipe.sharpen_source(photos.load(key.source))
             return {"id": example_id, "sharp": sharp}
         rng = example_rng(config.seed, f"{config.recipe.name}/{split}/{example_id}")
+        if isinstance(config.recipe, WideRecipe):
+            first = key.number % config.pairs(split) == 0
+            sharp = config.recipe.cut(photos.load(key.source), None if first else rng)
+            return {"id": example_id, "sharp": sharp}
         pair = _pair(config, photos, counts[split], split, key, rng)
     except (UnfitImage, MaskError) as error:
         raise SkippedExample(key.source, str(error)) from error
@@ -247,6 +275,8 @@ def _sample(config: BlurredFacesConfig) -> dict[str, Any]:
     rng = example_rng(0, "sample")
     if isinstance(recipe, WrfnRecipe):
         return {"id": "", "sharp": recipe.sharpen_source(photo)}
+    if isinstance(recipe, WideRecipe):
+        return {"id": "", "sharp": recipe.cut(photo, None)}
     if isinstance(recipe, EnhanceUnetRecipe):
         pair = recipe.degrade(photo, rng, np.ones((1, 1), np.float32))
         return {**example_of("", recipe.names, pair), "kernel": ""}

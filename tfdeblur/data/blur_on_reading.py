@@ -1,6 +1,7 @@
 """Blur for prepared data that holds sharp images only: each one is blurred anew when it is read.
 
-So that a kernel is drawn for every image in every epoch (WRFN, Jin et al. 2018, §5).
+So that a kernel is drawn for every image in every epoch (WRFN, Jin et al. 2018, §5). `WideRecipe`
+draws size, levels and place of the image anew as well.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,11 @@ from typing import Any
 import numpy as np
 
 from tfdeblur.degradations.kernel_bank import load_bank
-from tfdeblur.degradations.recipes import Pair, WrfnRecipe, example_rng
+from tfdeblur.degradations.recipes import Pair, WideRecipe, WrfnRecipe, example_rng
+
+_RECIPES: dict[str, type[WrfnRecipe | WideRecipe]] = {
+    f"{recipe.name} {recipe.version}": recipe for recipe in (WrfnRecipe, WideRecipe)
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class BlurOnReading:
       psfs: the kernels that it draws from, `[S, S]` float32.
     """
 
-    recipe: WrfnRecipe
+    recipe: WrfnRecipe | WideRecipe
     psfs: Sequence[np.ndarray]
 
     def pair(
@@ -39,6 +44,25 @@ class BlurOnReading:
         """
         return self.recipe.degrade(sharp, example_rng(seed, key), self.psfs, window)
 
+    @property
+    def varies(self) -> bool:
+        """Whether the recipe draws the training images' windows itself: `varied_pair`."""
+        return isinstance(self.recipe, WideRecipe)
+
+    def varied_pair(self, sharp: np.ndarray, seed: int, key: str, side: int) -> Pair:
+        """Vary an image and blur a window of it; a function of the arguments alone.
+
+        Args:
+          sharp: `[S, S, 3]` uint8.
+          seed: of every draw, at least 0.
+          key: of the example.
+          side: of the window in pixels.
+        """
+        assert isinstance(self.recipe, WideRecipe)
+        rng = example_rng(seed, key)
+        image, window = self.recipe.vary(sharp, rng, side)
+        return self.recipe.degrade(image, rng, self.psfs, window)
+
 
 def load_blur(folder: str | Path, metadata: Mapping[str, Any]) -> BlurOnReading:
     """Load what the metadata of a data set says about its blur.
@@ -48,18 +72,17 @@ def load_blur(folder: str | Path, metadata: Mapping[str, Any]) -> BlurOnReading:
       metadata: has `recipe_name`, `recipe_version`, `recipe` and `blur_on_reading`.
 
     Raises:
-      ValueError: the recipe is not this release's WRFN recipe, or the bank is damaged.
+      ValueError: the recipe is none of this release's that blur on reading, or the bank is damaged.
       OSError: there is no bank.
     """
     recipe = f"{metadata.get('recipe_name')} {metadata.get('recipe_version')}"
-    if recipe != f"{WrfnRecipe.name} {WrfnRecipe.version}":
+    if recipe not in _RECIPES:
         raise ValueError(
-            f"`recipe_name` and `recipe_version` must be {WrfnRecipe.name} {WrfnRecipe.version}. "
-            f"Got: {recipe}."
+            f"`recipe_name` and `recipe_version` must be {' or '.join(_RECIPES)}. Got: {recipe}."
         )
     try:
         bank = Path(folder, metadata["blur_on_reading"]["bank"])
-        fields = WrfnRecipe(**metadata["recipe"])
+        fields = _RECIPES[recipe](**metadata["recipe"])
     except (KeyError, TypeError) as error:
         raise ValueError(
             f"metadata.json must hold the bank's name and the recipe's fields: {error!r}."

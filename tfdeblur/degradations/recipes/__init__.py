@@ -10,6 +10,7 @@ the noise and after every resizing, which is MATLAB's bicubic.
 | `ScganFaceRecipe` | SCGAN's faces | scgan_face.py |
 | `EnhanceUnetRecipe` | Qi et al.'s faces | enhance_unet.py |
 | `WrfnRecipe` | WRFN's grey faces | wrfn.py |
+| `WideRecipe` | ours, for WRFN: squares of any photograph | wide.py |
 | `TwoBranchRecipe` | Yun et al.'s faces in motion | two_branch.py |
 | `GfnRecipe` | GFN's patches of GOPRO | gfn.py |
 """
@@ -22,6 +23,7 @@ from tfdeblur.degradations.recipes.pair import Pair, Recipe, UnfitImage, example
 from tfdeblur.degradations.recipes.scgan_face import ScganFaceRecipe
 from tfdeblur.degradations.recipes.text import PAGES_ALIVE, TextRecipe
 from tfdeblur.degradations.recipes.two_branch import TwoBranchRecipe
+from tfdeblur.degradations.recipes.wide import WideRecipe
 from tfdeblur.degradations.recipes.wrfn import WrfnRecipe
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "TextRecipe",
     "TwoBranchRecipe",
     "UnfitImage",
+    "WideRecipe",
     "WrfnRecipe",
     "example_rng",
     "patch_positions",
