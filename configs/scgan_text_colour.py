@@ -1,6 +1,6 @@
 """SCGAN's generator on text in colour, pixel loss alone: `--config=scgan_text_colour`.
 
-What `scgan_text_pixel` is, in patches of 96 px, with half of each batch from the domain `colour`
+What `scgan_text_pixel` is, in patches of 64 px, with half of each batch from the domain `colour`
 (coloured ink, paper, bands, marker, stamps, code, screens; exposure, contrast, JPEG), which the
 paper does not know. Averaged weights, a cosine to zero.
 
@@ -23,11 +23,11 @@ def get_config(variant: str = "") -> ExperimentConfig:
     config = ExperimentConfig(
         name="scgan_text_colour",
         model=SCGANConfig(objective="pixel", width=8 if variant == "quicktest" else 64),
-        data=DataConfig(patch_size=96, patches_per_page=8, domain="print,colour"),
+        data=DataConfig(patch_size=64, patches_per_page=6, domain="print,colour"),
         optimizer=OptimizerConfig(
             learning_rate=3e-4, beta_1=0.9, schedule="cosine", warmup_steps=50
         ),
-        train=TrainConfig(steps=20_000, batch_size=4, average_decay=0.999),
+        train=TrainConfig(steps=20_000, batch_size=6, average_decay=0.999),
     )
     if variant == "quicktest":
         config.data = DataConfig(patch_size=64, domain="print,colour")

@@ -21,6 +21,7 @@ from tfdeblur.data.shards import Key, Plan, SkippedExample
 from tfdeblur.degradations.kernel_bank import Kernel, draw_bank, draw_kernel, save_bank
 from tfdeblur.degradations.recipes import (
     EnhanceUnetRecipe,
+    FreshFaceRecipe,
     Pair,
     ScganFaceRecipe,
     TwoBranchRecipe,
@@ -32,6 +33,7 @@ from tfdeblur.degradations.recipes import (
 from tfdeblur.images.resize import RESIZER
 
 BANK_FILE = "kernels.npz"
+_READ_SHARP = (WrfnRecipe, WideRecipe, FreshFaceRecipe)  # Degraded when they are read.
 HELEN = "helen"  # A folder of this name is a further test set (Qi et al. 2020).
 
 
@@ -65,6 +67,13 @@ CONFIGS = [
         recipe=ScganFaceRecipe(),
         held_out=(100, 100),
         pairs_per_photo=6,
+        examples_per_shard=2000,
+    ),
+    BlurredFacesConfig(
+        name="scgan_face_fresh",
+        description="Sharp 160x160 px, of which 64x64 px are varied and degraded when read.",
+        recipe=FreshFaceRecipe(),
+        held_out=(100, 100),
         examples_per_shard=2000,
     ),
     BlurredFacesConfig(
@@ -145,9 +154,10 @@ class Builder(PairBuilder):
         metadata: dict[str, Any] = {}
         if isinstance(recipe, TwoBranchRecipe):
             pair["extras"] = {"hr_blurry": recipe.scale, "face_mask": recipe.scale}
-        if config.kernels:
+        if isinstance(recipe, _READ_SHARP):
             pair["degraded"] = None
-            metadata["blur_on_reading"] = {"bank": BANK_FILE}
+            pair["target"] = "sharp"
+            metadata["blur_on_reading"] = {"bank": BANK_FILE if config.kernels else None}
         return self.dataset_info_from_configs(
             features=features_of(_sample(config)),
             metadata=tfds.core.MetadataDict(
@@ -209,7 +219,7 @@ def make_example(
     """
     example_id = f"{_photo_id(key.source)}-{key.number % config.pairs(split):02d}"
     try:
-        if isinstance(config.recipe, WrfnRecipe):
+        if isinstance(config.recipe, WrfnRecipe | FreshFaceRecipe):
             sharp = config.recipe.sharpen_source(photos.load(key.source))
             return {"id": example_id, "sharp": sharp}
         rng = example_rng(config.seed, f"{config.recipe.name}/{split}/{example_id}")
@@ -273,7 +283,7 @@ def _sample(config: BlurredFacesConfig) -> dict[str, Any]:
     recipe = config.recipe
     photo = np.zeros((512, 512, 3), np.uint8)
     rng = example_rng(0, "sample")
-    if isinstance(recipe, WrfnRecipe):
+    if isinstance(recipe, WrfnRecipe | FreshFaceRecipe):
         return {"id": "", "sharp": recipe.sharpen_source(photo)}
     if isinstance(recipe, WideRecipe):
         return {"id": "", "sharp": recipe.cut(photo, None)}

@@ -120,14 +120,14 @@ class PairDecoder:
         def make(sharp: np.ndarray, position: np.ndarray, *corner: np.ndarray):
             key = str(int(position))
             if blur.varies:
-                pair = blur.varied_pair(sharp, self._seed, key, side or len(sharp))
+                pair = blur.varied_pair(sharp, self._seed, key, side)
             else:
                 window = (int(corner[0]), int(corner[1]), side) if side else None
                 pair = blur.pair(sharp, self._seed, key, window)
             return pair.degraded, pair.target
 
-        shape = (*((side, side) if side else sharp.shape[:2]), blur.recipe.channels)
-        degraded, target = python_images(make, [sharp, position, *window], [shape, shape])
+        shapes = blur.shapes(tuple(sharp.shape), side)
+        degraded, target = python_images(make, [sharp, position, *window], shapes)
         return {"degraded": degraded, "target": target}
 
     def _check_shapes(self) -> None:

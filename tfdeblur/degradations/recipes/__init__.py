@@ -8,6 +8,7 @@ the noise and after every resizing, which is MATLAB's bicubic.
 |---|---|---|
 | `TextRecipe` | SCGAN's text | text.py |
 | `ScganFaceRecipe` | SCGAN's faces | scgan_face.py |
+| `FreshFaceRecipe` | ours, for SCGAN: its faces, new at each reading | fresh_face.py |
 | `EnhanceUnetRecipe` | Qi et al.'s faces | enhance_unet.py |
 | `WrfnRecipe` | WRFN's grey faces | wrfn.py |
 | `WideRecipe` | ours, for WRFN: squares of any photograph | wide.py |
@@ -16,6 +17,7 @@ the noise and after every resizing, which is MATLAB's bicubic.
 """
 
 from tfdeblur.degradations.recipes.enhance_unet import TEST_PAIRS, TRAIN_PAIRS, EnhanceUnetRecipe
+from tfdeblur.degradations.recipes.fresh_face import FreshFaceRecipe
 from tfdeblur.degradations.recipes.generated import GENERATED, GeneratedRecipe
 from tfdeblur.degradations.recipes.geometry import patch_positions
 from tfdeblur.degradations.recipes.gfn import GfnRecipe
@@ -32,6 +34,7 @@ __all__ = [
     "TEST_PAIRS",
     "TRAIN_PAIRS",
     "EnhanceUnetRecipe",
+    "FreshFaceRecipe",
     "GeneratedRecipe",
     "GfnRecipe",
     "Pair",

@@ -9,10 +9,9 @@ import numpy as np
 
 from tfdeblur.degradations.recipes.geometry import central_square, check_photo, resized
 from tfdeblur.degradations.recipes.pair import Pair, Recipe
+from tfdeblur.degradations.recipes.variation import draw_levels
 from tfdeblur.degradations.recipes.wrfn import WrfnRecipe
 
-_GAMMAS = (0.7, 1.4)
-_CONTRASTS = (0.6, 1.2)
 _UNSCALED = 0.5  # Share of the squares that keep their size.
 _FLAT = 6.0  # Levels; a square whose standard deviation is less shows nothing.
 
@@ -108,15 +107,18 @@ class WideRecipe(Recipe):
         if rng.random() >= _UNSCALED:
             size = round(np.exp(rng.uniform(np.log(side), np.log(size))))
             image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-        gamma = np.exp(rng.uniform(*np.log(_GAMMAS)))
-        contrast = rng.uniform(*_CONTRASTS)
-        level = rng.uniform(0, 1)  # 0: what contrast takes or lacks is at the bright end.
-        levels = (np.arange(256) / 255) ** gamma * contrast + level * (1 - contrast)
-        image = np.rint(255 * np.clip(levels, 0, 1)).astype(np.uint8)[image]
+        image = draw_levels(rng)[image]
         if self.turns:
             image = np.rot90(image, rng.integers(4))
         top, left = (int(at) for at in rng.integers(0, size - side + 1, 2))
         return np.ascontiguousarray(image)[..., None], (top, left, side)
+
+    def draw(
+        self, sharp: np.ndarray, rng: np.random.Generator, bank: Sequence[np.ndarray], side: int
+    ) -> Pair:
+        """Draw a training pair: `vary`, then `degrade` the window. `side` 0 takes the whole."""
+        image, window = self.vary(sharp, rng, side or len(sharp))
+        return self.degrade(image, rng, bank, window)
 
     def degrade(
         self,
