@@ -1,7 +1,7 @@
 """Show the whole road in minutes: score the shipped text model, fine-tune it, write a report.
 
   make quickstart
-  python -m tfdeblur_tools.quickstart --output=quickstart --steps=300
+  python -m tfdeblur_tools.quickstart --output=quickstart --steps=150
 
 Prints a table of the shipped model beside bicubic on held-out pages, fine-tunes the model on a
 domain that it has never seen (light text on dark screens), prints what that gained on 64 fixed
@@ -27,7 +27,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "output", "quickstart", "folder of the run and the report", flag_values=flag_values
     )
     flags.DEFINE_integer(
-        "steps", 300, "updates of the fine-tuning", lower_bound=1, flag_values=flag_values
+        "steps", 150, "updates of the fine-tuning", lower_bound=1, flag_values=flag_values
     )
     flags.DEFINE_bool("light", False, "only restore; needs no TensorFlow", flag_values=flag_values)
 
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
 
         tuned, gain = fine_tune(output, flags.FLAGS.steps)
         parts += tuned.parts
-        if gain.mean <= 2 * gain.standard_error:
+        if gain.mean <= 2 * (gain.standard_error or 0.0):
             failures.append(f"Fine-tuning must gain twice its standard error. Got: {gain}.")
     page = output / "index.html"
     files.write_text(page, html.build_page("tfdeblur quickstart", parts))

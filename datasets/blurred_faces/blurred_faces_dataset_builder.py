@@ -21,16 +21,19 @@ from tfdeblur.data.shards import Key, Plan, SkippedExample
 from tfdeblur.degradations.kernel_bank import Kernel, draw_bank, draw_kernel, save_bank
 from tfdeblur.degradations.recipes import (
     EnhanceUnetRecipe,
+    FreshFaceRecipe,
     Pair,
     ScganFaceRecipe,
     TwoBranchRecipe,
     UnfitImage,
+    WideRecipe,
     WrfnRecipe,
     example_rng,
 )
 from tfdeblur.images.resize import RESIZER
 
 BANK_FILE = "kernels.npz"
+_READ_SHARP = (WrfnRecipe, WideRecipe, FreshFaceRecipe)  # Degraded when they are read.
 HELEN = "helen"  # A folder of this name is a further test set (Qi et al. 2020).
 
 
@@ -43,12 +46,14 @@ class BlurredFacesConfig(PairConfig):
       pairs_per_photo: in train.
       held_out_pairs: of each photograph of the other splits.
       kernels: in the bank, for blur on reading.
+      family: of these kernels.
     """
 
     held_out: tuple[int, int]
     pairs_per_photo: int = 1
     held_out_pairs: int = 1
     kernels: int = 0
+    family: str = "spline"
 
     def pairs(self, split: str) -> int:
         """Return how many examples are made of a photograph of a split."""
@@ -62,6 +67,13 @@ CONFIGS = [
         recipe=ScganFaceRecipe(),
         held_out=(100, 100),
         pairs_per_photo=6,
+        examples_per_shard=2000,
+    ),
+    BlurredFacesConfig(
+        name="scgan_face_fresh",
+        description="Sharp 160x160 px, of which 64x64 px are varied and degraded when read.",
+        recipe=FreshFaceRecipe(),
+        held_out=(100, 100),
         examples_per_shard=2000,
     ),
     BlurredFacesConfig(
@@ -80,6 +92,27 @@ CONFIGS = [
         recipe=WrfnRecipe(),
         held_out=(100, 100),
         kernels=10_000,
+        examples_per_shard=500,
+    ),
+    BlurredFacesConfig(
+        name="wide",
+        description="Sharp 320x320 px, 6 of each portrait, and 10,000 wide kernels, likewise.",
+        recipe=WideRecipe(),
+        held_out=(100, 100),
+        pairs_per_photo=6,
+        kernels=10_000,
+        family="wide",
+        examples_per_shard=500,
+    ),
+    BlurredFacesConfig(
+        name="wide_photos",
+        description="The same, 80 of each photograph of anything, which are turned, too.",
+        recipe=WideRecipe(turns=True),
+        held_out=(100, 100),
+        pairs_per_photo=80,
+        held_out_pairs=8,
+        kernels=10_000,
+        family="wide",
         examples_per_shard=500,
     ),
     BlurredFacesConfig(
@@ -121,9 +154,10 @@ class Builder(PairBuilder):
         metadata: dict[str, Any] = {}
         if isinstance(recipe, TwoBranchRecipe):
             pair["extras"] = {"hr_blurry": recipe.scale, "face_mask": recipe.scale}
-        if config.kernels:
+        if isinstance(recipe, _READ_SHARP):
             pair["degraded"] = None
-            metadata["blur_on_reading"] = {"bank": BANK_FILE}
+            pair["target"] = "sharp"
+            metadata["blur_on_reading"] = {"bank": BANK_FILE if config.kernels else None}
         return self.dataset_info_from_configs(
             features=features_of(_sample(config)),
             metadata=tfds.core.MetadataDict(
@@ -164,7 +198,7 @@ class Builder(PairBuilder):
     def _add_files(self, folder: Path) -> None:
         config = self.builder_config
         if config.kernels:
-            save_bank(folder / BANK_FILE, draw_bank("spline", config.kernels, config.seed))
+            save_bank(folder / BANK_FILE, draw_bank(config.family, config.kernels, config.seed))
 
 
 def make_example(
@@ -185,10 +219,14 @@ def make_example(
     """
     example_id = f"{_photo_id(key.source)}-{key.number % config.pairs(split):02d}"
     try:
-        if isinstance(config.recipe, WrfnRecipe):
+        if isinstance(config.recipe, WrfnRecipe | FreshFaceRecipe):
             sharp = config.recipe.sharpen_source(photos.load(key.source))
             return {"id": example_id, "sharp": sharp}
         rng = example_rng(config.seed, f"{config.recipe.name}/{split}/{example_id}")
+        if isinstance(config.recipe, WideRecipe):
+            first = key.number % config.pairs(split) == 0
+            sharp = config.recipe.cut(photos.load(key.source), None if first else rng)
+            return {"id": example_id, "sharp": sharp}
         pair = _pair(config, photos, counts[split], split, key, rng)
     except (UnfitImage, MaskError) as error:
         raise SkippedExample(key.source, str(error)) from error
@@ -245,8 +283,10 @@ def _sample(config: BlurredFacesConfig) -> dict[str, Any]:
     recipe = config.recipe
     photo = np.zeros((512, 512, 3), np.uint8)
     rng = example_rng(0, "sample")
-    if isinstance(recipe, WrfnRecipe):
+    if isinstance(recipe, WrfnRecipe | FreshFaceRecipe):
         return {"id": "", "sharp": recipe.sharpen_source(photo)}
+    if isinstance(recipe, WideRecipe):
+        return {"id": "", "sharp": recipe.cut(photo, None)}
     if isinstance(recipe, EnhanceUnetRecipe):
         pair = recipe.degrade(photo, rng, np.ones((1, 1), np.float32))
         return {**example_of("", recipe.names, pair), "kernel": ""}

@@ -65,6 +65,16 @@ class WrfnTest(_OnThreePortraits, tfds.testing.DatasetBuilderTestCase):
     SPLITS = {"train": 1, "validation": 1, "test": 1}
 
 
+class FreshScganFaceTest(_OnThreePortraits, tfds.testing.DatasetBuilderTestCase):
+    BUILDER_CONFIG_NAMES_TO_TEST = [SMALL["scgan_face_fresh"]]
+    SPLITS = {"train": 1, "validation": 1, "test": 1}
+
+
+class WideTest(_OnThreePortraits, tfds.testing.DatasetBuilderTestCase):
+    BUILDER_CONFIG_NAMES_TO_TEST = [SMALL["wide"]]
+    SPLITS = {"train": 6, "validation": 1, "test": 1}
+
+
 class TwoBranchTest(_OnThreePortraits, tfds.testing.DatasetBuilderTestCase):
     BUILDER_CONFIG_NAMES_TO_TEST = [SMALL["two_branch"]]
     SPLITS = {"train": 2, "test": 1}

@@ -17,6 +17,7 @@ from etils import epath
 from tfdeblur.data.builder import PairBuilder, PairConfig
 from tfdeblur.data.shards import Key, Plan
 from tfdeblur.degradations.page_sources import SPLITS, source_hashes
+from tfdeblur.degradations.pages import COLOUR
 from tfdeblur.degradations.recipes import TextRecipe
 from tfdeblur.images.resize import RESIZER
 from tfdeblur_datasets.blurred_text import page_images
@@ -37,6 +38,14 @@ _DRAWN = {  # Every parameter that the recipe draws, by the name that it gives t
     "page": np.int64,
     "top": np.int64,
     "left": np.int64,
+}
+_DRAWN_IN_COLOUR = {
+    **{name: kind for name, kind in _DRAWN.items() if name not in ("paper", "ink")},
+    "kind": tfds.features.Text(),
+    "exposure": np.float32,
+    "contrast": np.float32,
+    "grey_scan": np.int64,
+    "jpeg_quality": np.int64,
 }
 
 
@@ -78,6 +87,14 @@ PAGES = BlurredTextConfig(
     held_out=(100, 100),
     examples_per_shard=50,
 )
+COLOUR_PAGES = BlurredTextConfig(
+    name="colour_pages",
+    description="The same of pages in colour, which no paper has.",
+    recipe=TextRecipe(patch_size=300, patches_per_page=1, domain=COLOUR),
+    count=200,
+    held_out=(100, 100),
+    examples_per_shard=50,
+)
 
 
 class Builder(PairBuilder):
@@ -85,7 +102,7 @@ class Builder(PairBuilder):
 
     VERSION = tfds.core.Version(TextRecipe.version)
     RELEASE_NOTES = {"1.0.0": "First release."}
-    BUILDER_CONFIGS = [X4, PAGES, *page_images.CONFIGS]
+    BUILDER_CONFIGS = [X4, PAGES, COLOUR_PAGES, *page_images.CONFIGS]
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "a folder of pictures of pages (PNG or JPEG); for `page_pairs` with blurry/ and sharp/, "
         "whose files have the same names."
@@ -139,7 +156,7 @@ def _features(config: BlurredTextConfig) -> tfds.features.FeaturesDict:
             "id": tfds.features.Text(),
             "lr": tfds.features.Image(shape=(small, small, 3), encoding_format="png"),
             "hr": tfds.features.Image(shape=(side, side, 3), encoding_format="png"),
-            **_DRAWN,
+            **(_DRAWN_IN_COLOUR if config.recipe.domain == COLOUR else _DRAWN),
         }
     )
 

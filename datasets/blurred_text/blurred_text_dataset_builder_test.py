@@ -27,6 +27,7 @@ class BlurredTextTest(tfds.testing.DatasetBuilderTestCase):
     BUILDER_CONFIG_NAMES_TO_TEST = [
         blurred_text.X4.variant(count=3),
         blurred_text.PAGES.variant(count=3, seed=1),
+        blurred_text.COLOUR_PAGES.variant(count=3),
     ]
     SPLITS = {"train": 3, "validation": 3, "test": 3}
     EXAMPLE_DIR = str(Path(__file__).parent)  # Nothing is downloaded, so no dummy data is needed.

@@ -11,7 +11,12 @@ import tensorflow_datasets as tfds
 from tfdeblur.data.pairs import PairError, read_prepared
 from tfdeblur.data.pipeline import DataConfig, make_batches, make_validation
 from tfdeblur.degradations.kernel_bank import draw_bank, save_bank
-from tfdeblur.degradations.recipes import WrfnRecipe, example_rng
+from tfdeblur.degradations.recipes import (
+    FreshFaceRecipe,
+    WideRecipe,
+    WrfnRecipe,
+    example_rng,
+)
 
 RECIPE = WrfnRecipe(side=40)
 BANK = draw_bank("text", 3, seed=1)
@@ -113,6 +118,79 @@ def test_validation_is_blurred_by_the_datas_seed_the_split_and_the_id(faces):
             np.testing.assert_array_equal(pair.target, sharp.repeat(3, axis=2))
 
 
+@pytest.mark.parametrize("side", [0, 24])
+def test_wide_pairs_are_varied_in_training_and_whole_in_validation(tmp_path, write_prepared, side):
+    recipe = WideRecipe(side=40, largest=80, turns=True)
+    described = {
+        "recipe": dataclasses.asdict(recipe),
+        "recipe_name": "wide",
+        "recipe_version": WideRecipe.version,
+    }
+    images = np.random.default_rng(0).integers(0, 256, (4, 40, 40, 3), dtype=np.uint8)
+    examples = [{"id": f"square-{n}", "sharp": images[n]} for n in range(4)]
+    feature = tfds.features.Image(shape=(40, 40, 3), encoding_format="png")
+    splits = {"train": [examples[:2]], "validation": [examples[2:]]}
+    folder = write_prepared(tmp_path, {"sharp": feature}, splits, METADATA | described)
+    save_bank(folder / "kernels.npz", BANK)
+    data = DataConfig(source="prepared", name="toy_pairs", data_dir=str(tmp_path), crop_size=side)
+    batches = read(data, 3)
+    assert batches[0].shape == (2, 2, side or 40, side or 40, 1)
+    for position in range(6):
+        found = [
+            (pair.degraded.tobytes(), pair.target.tobytes())
+            for pair in (
+                recipe.degrade(image, rng, PSFS, window)
+                for sharp in images[:2]
+                for rng in [example_rng(3, str(position))]
+                for image, window in [recipe.vary(sharp, rng, side or 40)]
+            )
+        ]
+        made = batches[position // 2][:, position % 2]
+        assert tuple(image.tobytes() for image in made) in found
+    pairs = make_validation(data, "validation", 2, seed=0)
+    for pair, sharp in zip(pairs, images[2:], strict=True):
+        expected = recipe.degrade(sharp, example_rng(SEED, f"validation/{pair.id}"), PSFS)
+        np.testing.assert_array_equal(pair.degraded, expected.degraded.repeat(3, axis=2))
+        np.testing.assert_array_equal(pair.target, expected.target.repeat(3, axis=2))
+
+
+@pytest.mark.parametrize("side", [0, 24])
+def test_fresh_faces_are_drawn_in_training_and_whole_in_validation(tmp_path, write_prepared, side):
+    recipe = FreshFaceRecipe(stored=60, side=32)
+    described = {
+        "recipe": dataclasses.asdict(recipe),
+        "recipe_name": recipe.name,
+        "recipe_version": recipe.version,
+        "pair": {"degraded": None, "target": "sharp", "scale": 4, "extras": {}},
+        "blur_on_reading": {"bank": None},
+    }
+    images = np.random.default_rng(0).integers(0, 256, (4, 60, 60, 3), dtype=np.uint8)
+    examples = [{"id": f"face-{n}", "sharp": images[n]} for n in range(4)]
+    feature = tfds.features.Image(shape=(60, 60, 3), encoding_format="png")
+    splits = {"train": [examples[:2]], "validation": [examples[2:]]}
+    write_prepared(tmp_path, {"sharp": feature}, splits, METADATA | described)
+    data = DataConfig(source="prepared", name="toy_pairs", data_dir=str(tmp_path), crop_size=side)
+    batches = make_batches(data, split="train", batch_size=2, seed=3, steps=2)
+    for step, batch in enumerate(batches.as_numpy_iterator()):
+        assert batch["degraded"].shape == (2, (side or 32) // 4, (side or 32) // 4, 3)
+        for place in range(2):
+            rngs = [example_rng(3, str(2 * step + place)) for _ in range(2)]
+            drawn = [
+                recipe.draw(sharp, rng, [], side)
+                for sharp, rng in zip(images[:2], rngs, strict=True)
+            ]
+            made = [np.rint(batch[name][place] * 255) for name in ("degraded", "target")]
+            assert any(
+                np.array_equal(made[0], pair.degraded) and np.array_equal(made[1], pair.target)
+                for pair in drawn
+            )
+    pairs = make_validation(data, "validation", 2, seed=0)
+    for pair, sharp in zip(pairs, images[2:], strict=True):
+        expected = recipe.degrade(sharp, example_rng(SEED, f"validation/{pair.id}"))
+        np.testing.assert_array_equal(pair.degraded, expected.degraded)
+        np.testing.assert_array_equal(pair.target, expected.target)
+
+
 def test_a_slice_holds_the_pairs_of_its_split(faces):
     data, _ = faces
     whole = list(read_prepared("toy_pairs", data.data_dir, "validation"))
@@ -138,7 +216,7 @@ def test_a_bank_that_is_missing_or_damaged_is_named(tmp_path, write_prepared):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"recipe_version": "0.9.0"}, r"must be wrfn 1\.\d\.\d\. Got: wrfn 0.9.0"),
+        ({"recipe_version": "0.9.0"}, r"must be wrfn 1\.\d\.\d or wide .* Got: wrfn 0.9.0"),
         ({"recipe_name": "gfn"}, r"must be wrfn .* Got: gfn"),
         ({"recipe": {"sides": 40}}, r"must hold the bank's name and the recipe's fields: .*sides"),
         ({"recipe": {"side": 0}}, "`side` must be at least 1. Got: 0"),

@@ -245,6 +245,21 @@ def test_split_batches_keep_real_features_free_of_fakes():
         assert same is expected
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_frozen_statistics_stand_still_and_are_what_a_step_normalises_with(frozen):
+    config = SCGANConfig(width=8, objective="pixel", freeze_statistics=frozen)
+    model, batch = _compiled(config), _batch()
+    weights = {v.name: v.numpy() for v in model.generator.weights}
+    same = np.array_equal(
+        model.forward(batch)["restored"], model.generator(batch["degraded"], training=False)
+    )
+    assert same is frozen
+    model.train_step(batch)
+    for variable in model.generator.weights:
+        moved = not np.array_equal(weights[variable.name], variable.numpy())
+        assert moved is not (frozen and "moving" in variable.name), variable.name
+
+
 def test_step_moves_every_weight_of_its_own_network():
     model = _compiled(SCGANConfig(width=8))
     networks = {"generator": model.generator, **model.discriminators}

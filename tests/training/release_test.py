@@ -11,8 +11,8 @@ from tfdeblur.export.saved_model import read_weights
 from tfdeblur.export.training_files import unpack_weights
 from tfdeblur.images.files import write_image
 from tfdeblur.stack import keras
-from tfdeblur.training.experiment import load_trained
-from tfdeblur.training.release import release
+from tfdeblur.training.experiment import DataConfig, load_trained
+from tfdeblur.training.release import LIMITS, PRINT_LIMIT, _limits, release
 from tfdeblur.training.train import train
 from tfdeblur_configs.scgan_text import get_config
 
@@ -74,6 +74,15 @@ def test_the_card_states_the_run_and_its_scores(published):
     assert "10 images of the export's check, RGB, no crop" in card
     assert "best_val_psnr" in card
     assert card.endswith("## Notes\n\nMade by a test.\n")
+
+
+def test_only_a_model_that_knows_colour_keeps_it():
+    limits = [
+        _limits(DataConfig(domain=domain))
+        for domain in ("print", "print,dark_mode", "print,colour")
+    ]
+    assert [PRINT_LIMIT in each for each in limits] == [True, True, False]
+    assert _limits(DataConfig(recipe="wrfn")) == LIMITS
 
 
 def test_own_images_without_targets_give_no_scores(workdir, tmp_path):

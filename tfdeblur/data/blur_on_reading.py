@@ -1,6 +1,7 @@
 """Blur for prepared data that holds sharp images only: each one is blurred anew when it is read.
 
-So that a kernel is drawn for every image in every epoch (WRFN, Jin et al. 2018, §5).
+So that a kernel is drawn for every image in every epoch (WRFN, Jin et al. 2018, §5). `WideRecipe`
+and `FreshFaceRecipe` draw size, levels and place of the image anew as well.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,18 @@ from typing import Any
 import numpy as np
 
 from tfdeblur.degradations.kernel_bank import load_bank
-from tfdeblur.degradations.recipes import Pair, WrfnRecipe, example_rng
+from tfdeblur.degradations.recipes import (
+    FreshFaceRecipe,
+    Pair,
+    WideRecipe,
+    WrfnRecipe,
+    example_rng,
+)
+
+_RECIPES: dict[str, type[WrfnRecipe | WideRecipe | FreshFaceRecipe]] = {
+    f"{recipe.name} {recipe.version}": recipe
+    for recipe in (WrfnRecipe, WideRecipe, FreshFaceRecipe)
+}
 
 
 @dataclass(frozen=True)
@@ -20,10 +32,10 @@ class BlurOnReading:
 
     Attributes:
       recipe: what is done.
-      psfs: the kernels that it draws from, `[S, S]` float32.
+      psfs: the kernels that it draws from, `[S, S]` float32; none where each is drawn anew.
     """
 
-    recipe: WrfnRecipe
+    recipe: WrfnRecipe | WideRecipe | FreshFaceRecipe
     psfs: Sequence[np.ndarray]
 
     def pair(
@@ -32,12 +44,48 @@ class BlurOnReading:
         """Blur an image, or a square of it; a function of the arguments alone.
 
         Args:
-          sharp: `[H, W, 1]` uint8.
+          sharp: `[H, W, C]` uint8.
           seed: of every draw, at least 0.
           key: of the example.
-          window: top, left and side of the square in pixels; None: the whole image.
+          window: top, left and side of the square in pixels; None: the whole image. Of
+            `WrfnRecipe` alone.
         """
-        return self.recipe.degrade(sharp, example_rng(seed, key), self.psfs, window)
+        rng = example_rng(seed, key)
+        if isinstance(self.recipe, WrfnRecipe):
+            return self.recipe.degrade(sharp, rng, self.psfs, window)
+        return self.recipe.degrade(sharp, rng, self.psfs)
+
+    @property
+    def varies(self) -> bool:
+        """Whether the recipe draws the training images' windows itself: `varied_pair`."""
+        return not isinstance(self.recipe, WrfnRecipe)
+
+    def varied_pair(self, sharp: np.ndarray, seed: int, key: str, side: int) -> Pair:
+        """Vary an image and degrade a window of it; a function of the arguments alone.
+
+        Args:
+          sharp: `[S, S, 3]` uint8.
+          seed: of every draw, at least 0.
+          key: of the example.
+          side: of the target in pixels; 0: the recipe's own.
+        """
+        assert not isinstance(self.recipe, WrfnRecipe)
+        return self.recipe.draw(sharp, example_rng(seed, key), self.psfs, side)
+
+    def shapes(
+        self, sharp: tuple[int, ...], side: int
+    ) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """Return the shapes of a training pair, degraded and target.
+
+        Args:
+          sharp: shape of the image that is read.
+          side: of a square target in pixels; 0: the whole image, or the recipe's own.
+        """
+        if not side and isinstance(self.recipe, FreshFaceRecipe):
+            side = self.recipe.side
+        height, width = (side, side) if side else sharp[:2]
+        scale, channels = self.recipe.scale, self.recipe.channels
+        return (height // scale, width // scale, channels), (height, width, channels)
 
 
 def load_blur(folder: str | Path, metadata: Mapping[str, Any]) -> BlurOnReading:
@@ -48,20 +96,20 @@ def load_blur(folder: str | Path, metadata: Mapping[str, Any]) -> BlurOnReading:
       metadata: has `recipe_name`, `recipe_version`, `recipe` and `blur_on_reading`.
 
     Raises:
-      ValueError: the recipe is not this release's WRFN recipe, or the bank is damaged.
+      ValueError: the recipe is none of this release's that blur on reading, or the bank is damaged.
       OSError: there is no bank.
     """
     recipe = f"{metadata.get('recipe_name')} {metadata.get('recipe_version')}"
-    if recipe != f"{WrfnRecipe.name} {WrfnRecipe.version}":
+    if recipe not in _RECIPES:
         raise ValueError(
-            f"`recipe_name` and `recipe_version` must be {WrfnRecipe.name} {WrfnRecipe.version}. "
-            f"Got: {recipe}."
+            f"`recipe_name` and `recipe_version` must be {' or '.join(_RECIPES)}. Got: {recipe}."
         )
     try:
-        bank = Path(folder, metadata["blur_on_reading"]["bank"])
-        fields = WrfnRecipe(**metadata["recipe"])
+        bank = metadata["blur_on_reading"]["bank"]
+        fields = _RECIPES[recipe](**metadata["recipe"])
     except (KeyError, TypeError) as error:
         raise ValueError(
             f"metadata.json must hold the bank's name and the recipe's fields: {error!r}."
         ) from error
-    return BlurOnReading(fields, [kernel.psf for kernel in load_bank(bank)])
+    kernels = load_bank(Path(folder, bank)) if bank is not None else []
+    return BlurOnReading(fields, [kernel.psf for kernel in kernels])

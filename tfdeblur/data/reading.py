@@ -115,15 +115,19 @@ class PairDecoder:
     ) -> dict[str, tf.Tensor]:
         """Cut a square from a sharp image and blur it; what lies around it is blurred into it."""
         side = self._data.crop_size
-        window = draw_corner(sharp, side, seed) if side else ()
+        window = draw_corner(sharp, side, seed) if side and not blur.varies else ()
 
         def make(sharp: np.ndarray, position: np.ndarray, *corner: np.ndarray):
-            window = (int(corner[0]), int(corner[1]), side) if side else None
-            pair = blur.pair(sharp, self._seed, str(int(position)), window)
+            key = str(int(position))
+            if blur.varies:
+                pair = blur.varied_pair(sharp, self._seed, key, side)
+            else:
+                window = (int(corner[0]), int(corner[1]), side) if side else None
+                pair = blur.pair(sharp, self._seed, key, window)
             return pair.degraded, pair.target
 
-        shape = (side, side, sharp.shape[-1]) if side else sharp.shape
-        degraded, target = python_images(make, [sharp, position, *window], [shape, shape])
+        shapes = blur.shapes(tuple(sharp.shape), side)
+        degraded, target = python_images(make, [sharp, position, *window], shapes)
         return {"degraded": degraded, "target": target}
 
     def _check_shapes(self) -> None:

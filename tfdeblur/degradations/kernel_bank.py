@@ -24,6 +24,7 @@ from tfdeblur.degradations.kernels import (
     spline_psf,
     text_psf,
     trajectory_psf,
+    wide_psf,
 )
 from tfdeblur.images.files import (
     IMAGE_SUFFIXES,
@@ -34,7 +35,7 @@ from tfdeblur.images.files import (
 )
 from tfdeblur.reporting.sheets import Picture, contact_sheet
 
-FAMILIES = ("text", "trajectory", "spline", "gaussian", "anisotropic_gaussian")
+FAMILIES = ("text", "trajectory", "spline", "gaussian", "anisotropic_gaussian", "wide")
 FORMAT_VERSION = 1
 MEASURED_SIDE_MAX = 255  # Pixels; what is larger is a photograph rather than a kernel.
 SHEET_COLUMNS = 8
@@ -84,6 +85,8 @@ def draw_kernel(family: str, seed: int, index: int) -> Kernel:
         psf, drawn = trajectory_psf(rng, TRAJECTORY_SIZES[index % len(TRAJECTORY_SIZES)])
     elif family == "spline":
         psf, drawn = spline_psf(rng, SPLINE_EXTENTS[index % len(SPLINE_EXTENTS)])
+    elif family == "wide":
+        psf, drawn = wide_psf(rng)
     else:
         psf, drawn = random_gaussian_psf(rng, isotropic=family == "gaussian")
     return Kernel(f"{family}/{seed}/{index}", psf, drawn)

@@ -30,7 +30,7 @@ def fine_tune(output: Path, steps: int) -> tuple[Chapter, Gain]:
 
     Args:
       output: folder for the run.
-      steps: updates, 16 patches each.
+      steps: updates, 8 patches each.
 
     Returns:
       The chapter, and the paired gain in PSNR with its standard error.
@@ -70,6 +70,7 @@ def experiment(steps: int) -> ExperimentConfig:
         optimizer=OptimizerConfig(learning_rate=2e-4, schedule="cosine"),
         train=TrainConfig(
             steps=steps,
+            batch_size=8,
             checkpoint_every=50,
             validate_every=steps,
             validation_count=16,

@@ -63,6 +63,9 @@ class SCGANConfig(ModelConfig):
       split_batches: whether the discriminator normalises real and restored images as separate
         batches (§4, Fig. 5).
       discriminator_size: side of the images that the discriminator judges, a multiple of 16.
+      freeze_statistics: whether the generator's batch norms keep the statistics that they begin
+        with, to go on from trained weights. Ours: in small batches of varied pages the statistics
+        of a batch, and with them its colours, hang on which pages are in it.
     """
 
     name: str = "scgan"
@@ -80,6 +83,7 @@ class SCGANConfig(ModelConfig):
     reduction: str = "mean"
     split_batches: bool = True
     discriminator_size: int = 64
+    freeze_statistics: bool = False
 
     @property
     def scale(self) -> int:
@@ -257,6 +261,11 @@ class SCGAN(RestorationGAN):
     def __init__(self, config: SCGANConfig, generator: keras.Model, discriminators):
         super().__init__(generator, discriminators)
         self.config = config
+
+    def forward(self, batch: Batch) -> Outputs:
+        """Run the generator as in training; with `freeze_statistics` its norms as in inference."""
+        training = not self.config.freeze_statistics
+        return {"restored": self.generator(batch["degraded"], training=training)}
 
     def generator_terms(self, batch: Batch, outputs: Outputs) -> dict[str, Term]:
         """Return eq. 7, with several classes eq. 11, or the ablation that `objective` names.

@@ -53,7 +53,7 @@ SCGAN = System(
         Row({"triplet_margin": 0.0}, "eq. 8, alpha = 0"),
         Row({"reduction": "sum"}, "eqs. 3, 5 and 8 as printed"),
     ),
-    excluded=frozenset({"name", "channels", "width", "discriminator_size"}),
+    excluded=frozenset({"name", "channels", "width", "discriminator_size", "freeze_statistics"}),
 )
 
 ENHANCE_UNET = System(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfdeblur.degradations.pages import COLOUR
 from tfdeblur.degradations.recipes import GeneratedRecipe, TextRecipe
 from tfdeblur.evaluation.evaluate import score_pairs, summarise
 from tfdeblur.evaluation.protocols import make_protocol
@@ -29,9 +30,9 @@ PREPARED_LICENCE = "Not stated: that of the data decides."
 TEXT_LIMITS = (
     "It knows printed Latin text. Handwriting, other scripts and photographs are outside its data.",
     "Blur beyond that of its training data stays; a faint grid may show in flat areas.",
-    "Coloured paper and ink lose part of their tint.",
     "Where the input cannot be read it may write letters that were never there: it is no evidence.",
 )
+PRINT_LIMIT = "Coloured paper and ink lose part of their tint."
 LIMITS = (
     "Pictures of another kind than its data, and blur beyond that of its data, are outside it.",
     "Where the input does not show a detail it may invent one: it is no evidence.",
@@ -88,7 +89,7 @@ def release(
         scores=scores,
         score_protocol=protocol,
         licence=RECIPE_LICENCE if recipe else PREPARED_LICENCE,
-        limits=TEXT_LIMITS if recipe else LIMITS,
+        limits=_limits(trained.experiment_config.data),
         notes=notes,
     )
     return export_model(
@@ -125,6 +126,14 @@ def _data(data: DataConfig) -> str:
     if not _on_printed_text(data):
         return f"Rendered pages, degraded by the recipe {data.recipe} to try the model out."
     return f"{RECIPE_DATA} Domain: {data.domain}."
+
+
+def _limits(data: DataConfig) -> tuple[str, ...]:
+    """Say what a model does not do."""
+    if not _on_printed_text(data):
+        return LIMITS
+    knows_colour = any(part.domain == COLOUR for part in data.classes())
+    return TEXT_LIMITS if knows_colour else (*TEXT_LIMITS, PRINT_LIMIT)
 
 
 def _on_printed_text(data: DataConfig) -> bool:

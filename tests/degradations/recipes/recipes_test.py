@@ -13,6 +13,7 @@ from tfdeblur.degradations.recipes import (
     ScganFaceRecipe,
     TextRecipe,
     TwoBranchRecipe,
+    WideRecipe,
     WrfnRecipe,
     example_rng,
 )
@@ -38,6 +39,11 @@ def wrfn(photo, rng):
     return recipe.degrade(recipe.sharpen_source(photo), rng, SPLINES)
 
 
+def wide(photo, rng):
+    recipe = WideRecipe(side=120, largest=160)
+    return recipe.degrade(recipe.cut(photo, rng), rng, SPLINES)
+
+
 def two_branch(photo, rng):
     mask = np.zeros(photo.shape[:2], np.uint8)
     mask[40:120, 50:110] = 255
@@ -56,6 +62,7 @@ GOLDENS = {
     scgan_face: "f538f3fa3ad3dbf1",
     enhance_unet: "023bea4870094ead",
     wrfn: "42a8e147e59603fd",
+    wide: "a38a018993c9dcf6",
     two_branch: "9ed224d6bbf0047d",
     gfn: "777e3f4a066cbabd",
 }
@@ -109,7 +116,7 @@ def test_a_constant_image_stays_constant(degrade):
     grey = np.full((201, 183, 3), 90, np.uint8)
     pair = degrade(grey, example_rng(1, "constant"))
     np.testing.assert_array_equal(pair.target, 90)
-    loud = {scgan_text: 26, scgan_face: 26, wrfn: 10}
+    loud = {scgan_text: 26, scgan_face: 26, wrfn: 10, wide: 19}
     assert np.abs(pair.degraded.astype(int) - 90).max() <= loud.get(degrade, 0)
     assert pair.degraded.mean() == pytest.approx(90, abs=0.2)
     for name in ("lr_sharp", "hr_blurry"):

@@ -10,6 +10,7 @@ numbers by name.
 | trajectory | trajectory.py | Boracchi and Foi 2012; Qi et al. |
 | spline | spline.py | Chakrabarti 2016; WRFN |
 | Gaussian | gaussian.py | the usual stand-in for an unknown lens |
+| wide | wide.py | ours: all of these kinds, for photographs of strangers |
 """
 
 from tfdeblur.degradations.kernels.gaussian import (
@@ -41,6 +42,7 @@ from tfdeblur.degradations.kernels.trajectory import (
     trajectory,
     trajectory_psf,
 )
+from tfdeblur.degradations.kernels.wide import WIDE_SHARES, WIDE_SIZES, filling_psf, wide_psf
 
 __all__ = [
     "ANXIETIES",
@@ -52,6 +54,8 @@ __all__ = [
     "TEXT_PSF_SIZE_MAX",
     "TRAJECTORY_SIZES",
     "WALK_SIZES",
+    "WIDE_SHARES",
+    "WIDE_SIZES",
     "blur",
     "blur_mirrored",
     "centre_psf",
@@ -60,6 +64,7 @@ __all__ = [
     "cubic_spline",
     "disc_psf",
     "exposure_psfs",
+    "filling_psf",
     "gaussian_psf",
     "random_gaussian_psf",
     "random_walk_psf",
@@ -68,4 +73,5 @@ __all__ = [
     "text_psf",
     "trajectory",
     "trajectory_psf",
+    "wide_psf",
 ]

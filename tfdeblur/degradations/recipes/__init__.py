@@ -8,13 +8,16 @@ the noise and after every resizing, which is MATLAB's bicubic.
 |---|---|---|
 | `TextRecipe` | SCGAN's text | text.py |
 | `ScganFaceRecipe` | SCGAN's faces | scgan_face.py |
+| `FreshFaceRecipe` | ours, for SCGAN: its faces, new at each reading | fresh_face.py |
 | `EnhanceUnetRecipe` | Qi et al.'s faces | enhance_unet.py |
 | `WrfnRecipe` | WRFN's grey faces | wrfn.py |
+| `WideRecipe` | ours, for WRFN: squares of any photograph | wide.py |
 | `TwoBranchRecipe` | Yun et al.'s faces in motion | two_branch.py |
 | `GfnRecipe` | GFN's patches of GOPRO | gfn.py |
 """
 
 from tfdeblur.degradations.recipes.enhance_unet import TEST_PAIRS, TRAIN_PAIRS, EnhanceUnetRecipe
+from tfdeblur.degradations.recipes.fresh_face import FreshFaceRecipe
 from tfdeblur.degradations.recipes.generated import GENERATED, GeneratedRecipe
 from tfdeblur.degradations.recipes.geometry import patch_positions
 from tfdeblur.degradations.recipes.gfn import GfnRecipe
@@ -22,6 +25,7 @@ from tfdeblur.degradations.recipes.pair import Pair, Recipe, UnfitImage, example
 from tfdeblur.degradations.recipes.scgan_face import ScganFaceRecipe
 from tfdeblur.degradations.recipes.text import PAGES_ALIVE, TextRecipe
 from tfdeblur.degradations.recipes.two_branch import TwoBranchRecipe
+from tfdeblur.degradations.recipes.wide import WideRecipe
 from tfdeblur.degradations.recipes.wrfn import WrfnRecipe
 
 __all__ = [
@@ -30,6 +34,7 @@ __all__ = [
     "TEST_PAIRS",
     "TRAIN_PAIRS",
     "EnhanceUnetRecipe",
+    "FreshFaceRecipe",
     "GeneratedRecipe",
     "GfnRecipe",
     "Pair",
@@ -38,6 +43,7 @@ __all__ = [
     "TextRecipe",
     "TwoBranchRecipe",
     "UnfitImage",
+    "WideRecipe",
     "WrfnRecipe",
     "example_rng",
     "patch_positions",

@@ -1,21 +1,25 @@
 """SCGAN's text (Xu et al. 2017, §4): of rendered pages, of a user's pages, of blurred pages."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from tfdeblur.degradations.kernels import TEXT_PSF_SIZE_MAX, blur, blur_mirrored, text_psf
 from tfdeblur.degradations.page_sources import SPLITS
-from tfdeblur.degradations.pages import DOMAINS, Page, render_page
+from tfdeblur.degradations.pages import COLOUR, DOMAINS, Page, render_page
 from tfdeblur.degradations.recipes.geometry import check_photo, size_text
 from tfdeblur.degradations.recipes.noise import check_noise, reduce_noisily
 from tfdeblur.degradations.recipes.pair import Pair, Recipe, UnfitImage
 from tfdeblur.images.resize import cubic, to_uint8
 
 PAGES_ALIVE = 16  # Whoever alternates between more pages than this may render them anew each time.
+_JPEG_SHARE = 0.3  # Of the inputs in colour: strangers' pictures come as JPEG.
+_QUALITIES = 40, 96
 _INK = 0.05  # Standard deviation of a patch's values, as a share of the range, that shows some ink.
 
 
@@ -27,6 +31,9 @@ class TextRecipe(Recipe):
     bicubic / 4 -> 8 bit. The noise is added to the blurred high-resolution patch, before the
     down-sampling (`noise_stage="hr"`), or after it (`"lr"`); the paper's "blurred patches" does not
     say which.
+
+    None of it is the paper's in the domain `colour`: there three inputs in ten pass through JPEG of
+    a quality from 40 to 95 as well (`jpeg_quality`; 100: none).
 
     Attributes:
       patch_size: side of the square target in pixels, a multiple of `scale`.
@@ -93,6 +100,11 @@ class TextRecipe(Recipe):
         lr = _shrink(to_uint8(blurred).astype(np.float32) / 255, self.scale)
         if self.noise_stage == "lr":
             lr = lr + noise_std * rng.standard_normal(lr.shape, np.float32)
+        degraded = to_uint8(lr)
+        if self.domain == COLOUR:
+            quality = int(rng.integers(*_QUALITIES)) if rng.random() < _JPEG_SHARE else 100
+            drawn["jpeg_quality"] = quality
+            degraded = degraded if quality == 100 else _through_jpeg(degraded, quality)
         hr = page.image[top : top + side, left : left + side]
         drawn = {
             **page.drawn,
@@ -102,7 +114,7 @@ class TextRecipe(Recipe):
             "top": top,
             "left": left,
         }
-        return Pair(to_uint8(lr), to_uint8(hr), drawn)
+        return Pair(degraded, to_uint8(hr), drawn)
 
     def degrade(self, page: np.ndarray, rng: np.random.Generator) -> Pair:
         """Cut a random patch from a page of the user's own and degrade it.
@@ -191,6 +203,13 @@ def _shrink(image: np.ndarray, scale: int) -> np.ndarray:
         )
         image = sum(parts).swapaxes(0, 1)
     return image
+
+
+def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """Encode uint8 `[h, w, 3]` as JPEG, with colours at half the resolution, and decode it."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    return np.asarray(Image.open(file))
 
 
 def _generator(seed: int, split: str, purpose: str, index: int) -> np.random.Generator:

@@ -1,0 +1,142 @@
+"""Photographs of strangers: squares of any picture, varied and blurred anew at each reading."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tfdeblur.degradations.recipes.geometry import central_square, check_photo, resized
+from tfdeblur.degradations.recipes.pair import Pair, Recipe
+from tfdeblur.degradations.recipes.variation import draw_levels
+from tfdeblur.degradations.recipes.wrfn import WrfnRecipe
+
+_UNSCALED = 0.5  # Share of the squares that keep their size.
+_FLAT = 6.0  # Levels; a square whose standard deviation is less shows nothing.
+
+
+@dataclass(frozen=True)
+class WideRecipe(Recipe):
+    """Blurred, noisy grey squares of photographs: what WRFN's models for strangers train on.
+
+    photo -> MATLAB bicubic until its shorter side is log-uniform in `side`..`largest` px, never
+    enlarged -> a square of `side`. Then, each time that it is read for training (`vary`):
+
+    grey, or one of R, G, B, as often -> half of them shrunk -> gamma, contrast and level ->
+    quarter turns, if wanted -> a window; each time: kernel of the bank, mirrored borders ->
+    Gaussian noise, sigma ~ U(0, `noise_max`) -> 8 bit (`degrade`).
+
+    None of the papers has it; the ranges are ours. Single channels stand in because a picture in
+    colour is restored channel by channel.
+
+    Attributes:
+      side: of the squares in pixels.
+      noise_max: largest noise standard deviation on the [0, 1] scale.
+      largest: shorter side in pixels of the largest photographs that squares are cut from.
+      turns: whether `vary` turns by 0, 90, 180 or 270 degrees; for pictures without faces.
+    """
+
+    name = "wide"
+    version = "1.0.0"
+    scale = 1
+    channels = 1
+    side: int = 320
+    noise_max: float = 0.02
+    largest: int = 1280
+    turns: bool = False
+
+    def __post_init__(self):
+        if self.side < 1:
+            raise ValueError(f"`side` must be at least 1. Got: {self.side}.")
+        if not 0 <= self.noise_max <= 1:
+            raise ValueError(f"`noise_max` must lie in [0, 1]. Got: {self.noise_max}.")
+        if self.largest < self.side:
+            raise ValueError(
+                f"`largest` must be at least `side`, {self.side}. Got: {self.largest}."
+            )
+
+    def cut(self, photo: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+        """Cut a sharp square out of a photograph; flat ones get up to four further draws.
+
+        Args:
+          photo: `[H, W, 3]` uint8.
+          rng: source of size and place; None: the whole, its largest central square.
+
+        Returns:
+          `[side, side, 3]` uint8.
+
+        Raises:
+          UnfitImage: a side of the photograph is shorter.
+        """
+        check_photo(photo, self.side)
+        if rng is None:
+            return resized(central_square(photo), self.side, self.side)
+        shorter = min(photo.shape[:2])
+        most = min(shorter, self.largest)
+        for _ in range(5):
+            factor = np.exp(rng.uniform(np.log(self.side), np.log(most))) / shorter
+            # The photograph's square that becomes this one: no need to shrink all of it.
+            length = min(round(self.side / factor), shorter)
+            top, left = (int(rng.integers(size - length + 1)) for size in photo.shape[:2])
+            square = photo[top : top + length, left : left + length]
+            if square.std() > _FLAT:
+                break
+        return resized(square, self.side, self.side)
+
+    def vary(
+        self, sharp: np.ndarray, rng: np.random.Generator, side: int
+    ) -> tuple[np.ndarray, tuple[int, int, int]]:
+        """Draw a training image from a sharp square. See the class for what is drawn.
+
+        Args:
+          sharp: `[S, S, 3]` uint8.
+          rng: source of every draw.
+          side: of the window in pixels, at most S; a square is shrunk down to that at most.
+
+        Returns:
+          `[s, s, 1]` uint8, sharp, and a window of it: top, left and side.
+
+        Raises:
+          ValueError: `side` is larger than the square.
+        """
+        size = len(sharp)
+        if not 1 <= side <= size:
+            raise ValueError(f"`side` must lie in 1..{size}. Got: {side}.")
+        image = sharp[..., rng.integers(3)] if rng.random() < 0.5 else _grey(sharp)
+        if rng.random() >= _UNSCALED:
+            size = round(np.exp(rng.uniform(np.log(side), np.log(size))))
+            image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+        image = draw_levels(rng)[image]
+        if self.turns:
+            image = np.rot90(image, rng.integers(4))
+        top, left = (int(at) for at in rng.integers(0, size - side + 1, 2))
+        return np.ascontiguousarray(image)[..., None], (top, left, side)
+
+    def draw(
+        self, sharp: np.ndarray, rng: np.random.Generator, bank: Sequence[np.ndarray], side: int
+    ) -> Pair:
+        """Draw a training pair: `vary`, then `degrade` the window. `side` 0 takes the whole."""
+        image, window = self.vary(sharp, rng, side or len(sharp))
+        return self.degrade(image, rng, bank, window)
+
+    def degrade(
+        self,
+        sharp: np.ndarray,
+        rng: np.random.Generator,
+        bank: Sequence[np.ndarray],
+        window: tuple[int, int, int] | None = None,
+    ) -> Pair:
+        """Blur an image, grey or not, with a kernel drawn from a bank, and add noise.
+
+        Args and errors: as `WrfnRecipe.degrade`; `sharp` may be `[H, W, 3]`, which is made grey.
+        """
+        grey = _grey(sharp)[..., None] if sharp.shape[2] == 3 else sharp
+        noise_std = float(rng.uniform(0.0, self.noise_max))
+        pair = WrfnRecipe(noise_std=noise_std).degrade(grey, rng, bank, window)
+        return dataclasses.replace(pair, drawn={**pair.drawn, "noise_std": noise_std})
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    """Return `[H, W]`: full-range BT.601, as `WrfnRecipe`'s."""
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
