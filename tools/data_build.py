@@ -53,7 +53,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 def main(argv: list[str]) -> int:
     """Prepare one NAME/CONFIG as the flags say, and print what is there then."""
-    from tfdeblur.data.prepare import prepare
+    from tfdeblur.data.build.prepare import prepare
     from tfdeblur_tools.builders import find_builders
 
     values = flags.FLAGS

@@ -33,7 +33,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 def main(argv: list[str]) -> int:
     """Examine pairs as the flags say and print what was found."""
-    from tfdeblur.data.doctor import examine
+    from tfdeblur.data.check.doctor import examine
 
     values = flags.FLAGS
     try:

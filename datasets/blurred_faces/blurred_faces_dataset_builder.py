@@ -13,11 +13,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfdeblur.data.builder import PairBuilder, PairConfig
-from tfdeblur.data.face_masks import MASK_FOLDER, MaskError, face_mask
-from tfdeblur.data.features import example_of, features_of
-from tfdeblur.data.photos import Photos
-from tfdeblur.data.shards import Key, Plan, SkippedExample
+from tfdeblur.data.build.builder import PairBuilder, PairConfig
+from tfdeblur.data.build.face_masks import MASK_FOLDER, MaskError, face_mask
+from tfdeblur.data.build.features import example_of, features_of
+from tfdeblur.data.build.photos import Photos
+from tfdeblur.data.build.shards import Key, Plan, SkippedExample
 from tfdeblur.degradations.kernel_bank import Kernel, draw_bank, draw_kernel, save_bank
 from tfdeblur.degradations.recipes import (
     EnhanceUnetRecipe,

@@ -8,12 +8,12 @@ import pytest
 import skimage.data
 import tensorflow_datasets as tfds
 
-from tfdeblur.data import tfds_images
-from tfdeblur.data.face_masks import MASK_FOLDER
+from tfdeblur.data.build import tfds_images
+from tfdeblur.data.build.face_masks import MASK_FOLDER
+from tfdeblur.data.build.photos import Photos
+from tfdeblur.data.build.prepare import prepare
+from tfdeblur.data.build.shards import Key, SkippedExample
 from tfdeblur.data.pairs import read_prepared
-from tfdeblur.data.photos import Photos
-from tfdeblur.data.prepare import prepare
-from tfdeblur.data.shards import Key, SkippedExample
 from tfdeblur.degradations.kernel_bank import load_bank
 from tfdeblur.images.files import write_image
 from tfdeblur.images.resize import resize_bicubic, to_uint8

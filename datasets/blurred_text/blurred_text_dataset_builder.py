@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfdeblur.data.builder import PairBuilder, PairConfig
-from tfdeblur.data.shards import Key, Plan
+from tfdeblur.data.build.builder import PairBuilder, PairConfig
+from tfdeblur.data.build.shards import Key, Plan
 from tfdeblur.degradations.page_sources import SPLITS, source_hashes
 from tfdeblur.degradations.pages import COLOUR
 from tfdeblur.degradations.recipes import TextRecipe

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from tfdeblur.data.prepare import prepare
+from tfdeblur.data.build.prepare import prepare
 from tfdeblur.degradations import page_sources, recipes
 from tfdeblur.images import resize
 from tfdeblur.images.files import read_image, write_image

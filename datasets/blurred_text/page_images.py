@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from tensorflow_datasets.core.features import FeaturesDict
 
-from tfdeblur.data.builder import PairConfig
-from tfdeblur.data.features import example_of, features_of
-from tfdeblur.data.pair_sources import divide_pairs, files_of, read_pair
-from tfdeblur.data.photos import Photos
-from tfdeblur.data.shards import Key, Plan, SkippedExample
+from tfdeblur.data.build.builder import PairConfig
+from tfdeblur.data.build.features import example_of, features_of
+from tfdeblur.data.build.pair_sources import divide_pairs, files_of, read_pair
+from tfdeblur.data.build.photos import Photos
+from tfdeblur.data.build.shards import Key, Plan, SkippedExample
 from tfdeblur.degradations.recipes import Pair, TextRecipe, UnfitImage, example_rng
 
 NAMES = ("blurry", "sharp")  # Folders of pages that are blurred already.

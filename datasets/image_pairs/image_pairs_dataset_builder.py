@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfdeblur.data.builder import PairBuilder, PairConfig
-from tfdeblur.data.pair_sources import divide_pairs, files_of, read_pair, wrong_scale
-from tfdeblur.data.shards import Key, Plan
-from tfdeblur.data.sources import Excluded
+from tfdeblur.data.build.builder import PairBuilder, PairConfig
+from tfdeblur.data.build.pair_sources import divide_pairs, files_of, read_pair, wrong_scale
+from tfdeblur.data.build.shards import Key, Plan
+from tfdeblur.data.build.sources import Excluded
 from tfdeblur.degradations.recipes import patch_positions
 from tfdeblur.images.files import ImageError, image_size
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from tfdeblur.data.prepare import prepare
+from tfdeblur.data.build.prepare import prepare
 from tfdeblur.images.files import write_image
 from tfdeblur_datasets.image_pairs import image_pairs_dataset_builder as image_pairs
 

@@ -16,9 +16,9 @@ import tensorflow_datasets as tfds
 from etils import epath
 from PIL import Image
 
-from tfdeblur.data.builder import PairBuilder, PairConfig
-from tfdeblur.data.features import example_of, features_of
-from tfdeblur.data.shards import Key, Plan, SkippedExample
+from tfdeblur.data.build.builder import PairBuilder, PairConfig
+from tfdeblur.data.build.features import example_of, features_of
+from tfdeblur.data.build.shards import Key, Plan, SkippedExample
 from tfdeblur.degradations.recipes import GfnRecipe, UnfitImage
 from tfdeblur.images.files import IMAGE_SUFFIXES, ImageError, read_image
 from tfdeblur.images.resize import RESIZER

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from tfdeblur.data.prepare import prepare
-from tfdeblur.data.shards import Key
+from tfdeblur.data.build.prepare import prepare
+from tfdeblur.data.build.shards import Key
 from tfdeblur.images.files import write_image
 from tfdeblur.images.resize import downscale, to_uint8
 from tfdeblur_datasets.lr_gopro import lr_gopro_dataset_builder as lr_gopro

@@ -1,1 +1,1 @@
-"""Training batches and evaluation pairs."""
+"""Reading data: training batches and pairs to evaluate on. `build` makes it, `check` examines it."""

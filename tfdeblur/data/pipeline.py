@@ -19,8 +19,7 @@ from tfdeblur.data.reading import prepared_pairs
 from tfdeblur.data.stream import Stream
 from tfdeblur.degradations.page_sources import SPLITS
 from tfdeblur.degradations.recipes import PAGES_ALIVE, GeneratedRecipe, TextRecipe
-from tfdeblur.images.tensors import to_float
-from tfdeblur.models.base import Batch
+from tfdeblur.images.tensors import Batch, to_float
 
 _ENDLESS = np.iinfo(np.int64).max
 _PYTHON_CALLS = 2  # Rendering mostly holds Python's lock: more threads only wait for it.

@@ -1,10 +1,39 @@
-"""Conversion between 8-bit images and the [0, 1] tensors of every generator, in TensorFlow.
+"""Images as tensors: conversion between 8 bits and [0, 1], and what a training batch holds.
 
-Training, evaluation and export share these two functions, so that what is measured is what is
-shipped, rounding included.
+Training, evaluation and export share both conversions, so that what is measured is what is shipped,
+rounding included.
 """
 
+from typing import TypedDict
+
 import tensorflow as tf
+
+
+class _Pair(TypedDict):
+    degraded: tf.Tensor
+    target: tf.Tensor
+
+
+class Batch(_Pair, total=False):
+    """What a model is trained on: `[B, H, W, C]` float32 in [0, 1].
+
+    A batch has the optional ones if its data has them.
+
+    Attributes:
+      degraded: `[B, h, w, C]`.
+      target: `[B, scale * h, scale * w, C]`, the truth.
+      lr_sharp: optional; the truth in the size of `degraded`.
+      hr_blurry: optional; blurred as `degraded`, in the size of `target`.
+      face_mask: optional; `[B, scale * h, scale * w, 1]`, 1 where there is a face, else 0.
+      class_index: optional; int32 `[B]`, which of the model's classes a pair belongs to. Classes
+        stand in blocks of equal length, class 0 first, in whatever one replica sees at once: in its
+        share of every sub-batch. `data.pipeline.make_batches` lays batches out like that.
+    """
+
+    lr_sharp: tf.Tensor
+    hr_blurry: tf.Tensor
+    face_mask: tf.Tensor
+    class_index: tf.Tensor
 
 
 def to_float(images: tf.Tensor) -> tf.Tensor:

@@ -13,40 +13,13 @@ a `tf.cond` fails with more than one replica.
 
 import bisect
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypedDict, cast
+from typing import NamedTuple, cast
 
 import tensorflow as tf
 
+from tfdeblur.images.tensors import Batch
 from tfdeblur.layers.micro_batches import mean_over_micro_batches, micro_batches
 from tfdeblur.stack import keras
-
-
-class _Pair(TypedDict):
-    degraded: tf.Tensor
-    target: tf.Tensor
-
-
-class Batch(_Pair, total=False):
-    """What a model is trained on: `[B, H, W, C]` float32 in [0, 1].
-
-    A batch has the optional ones if its data has them.
-
-    Attributes:
-      degraded: `[B, h, w, C]`.
-      target: `[B, scale * h, scale * w, C]`, the truth.
-      lr_sharp: optional; the truth in the size of `degraded`.
-      hr_blurry: optional; blurred as `degraded`, in the size of `target`.
-      face_mask: optional; `[B, scale * h, scale * w, 1]`, 1 where there is a face, else 0.
-      class_index: optional; int32 `[B]`, which of the model's classes a pair belongs to. Classes
-        stand in blocks of equal length, class 0 first, in whatever one replica sees at once: in its
-        share of every sub-batch. `data.pipeline.make_batches` lays batches out like that.
-    """
-
-    lr_sharp: tf.Tensor
-    hr_blurry: tf.Tensor
-    face_mask: tf.Tensor
-    class_index: tf.Tensor
-
 
 Outputs = dict[str, tf.Tensor]  # What a network returns, by name; always holds `restored`.
 # In the order of the variables, None for those that no term depends on; and logs by name.

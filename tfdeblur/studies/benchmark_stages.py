@@ -34,7 +34,7 @@ def shares(make: Callable[[int], Any], seconds: float) -> tuple[dict[str, float]
       Shares by stage that sum to 1, `rest` among them, and the milliseconds of CPU time of a pair
       and its encoding, measured without the profiler.
     """
-    from tfdeblur.data.shards import encode_png  # It loads TensorFlow.
+    from tfdeblur.data.build.shards import encode_png  # It loads TensorFlow.
 
     def call(number: int) -> None:
         for image in images_of(make(number)):

@@ -5,7 +5,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from tfdeblur.data.shards import Shard, ShardReport
+from tfdeblur.data.build.shards import Shard, ShardReport
 
 DIRECT_RUNNER = "DirectRunner"
 # All cores of this machine, each with a process: threads would share Python's lock.

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tfdeblur.data import shards
-from tfdeblur.data.shards import Key, Shard, SkippedExample, plan_shards, write_shard
+from tfdeblur.data.build import shards
+from tfdeblur.data.build.shards import Key, Shard, SkippedExample, plan_shards, write_shard
 
 FEATURES = json.dumps(
     tfds.features.FeaturesDict(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from tfdeblur.data import tfds_images
-from tfdeblur.data.tfds_images import TfdsError, count_images, image_id, load
+from tfdeblur.data.build import tfds_images
+from tfdeblur.data.build.tfds_images import TfdsError, count_images, image_id, load
 from tfdeblur.images.files import ImageError, read_image, write_image
 
 COUNTS = {"train": 7, "test": 2, "validation": 1}

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tfdeblur.data.fingerprints import (
+from tfdeblur.data.check.fingerprints import (
     DISTANCE_MAX,
     _candidates,
     correlate,

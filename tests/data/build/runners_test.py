@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tfdeblur.data import runners
-from tfdeblur.data.prepare import prepare
+from tfdeblur.data.build import runners
+from tfdeblur.data.build.prepare import prepare
 from tfdeblur_datasets.blurred_text import blurred_text_dataset_builder as blurred_text
 
 SMALL = dataclasses.replace(
@@ -95,7 +95,7 @@ def test_a_job_service_writes_the_same_bytes(one_process, cluster, tmp_path):
 
 
 def test_a_runner_that_loses_its_output_is_found_out(tmp_path, monkeypatch):
-    monkeypatch.setattr("tfdeblur.data.builder.run", lambda work, todo, *_: work(todo[0]))
+    monkeypatch.setattr("tfdeblur.data.build.builder.run", lambda work, todo, *_: work(todo[0]))
     with pytest.raises(ValueError, match="5 of 6 files were not written, .* among them"):
         _build(tmp_path)
     assert not (tmp_path / "blurred_text" / "x4_small" / "1.0.0").exists()

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from tfdeblur.data.findings import Finding
-from tfdeblur.data.fingerprints import (
+from tfdeblur.data.check.findings import Finding
+from tfdeblur.data.check.fingerprints import (
     CORRELATION_MIN,
     DISTANCE_MAX,
     HASH_BITS,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import skimage.data
 
-from tfdeblur.data import face_landmarks
-from tfdeblur.data.face_landmarks import CELEBA_LANDMARKS, Landmarks, align, detect
+from tfdeblur.data.build import face_landmarks
+from tfdeblur.data.build.face_landmarks import CELEBA_LANDMARKS, Landmarks, align, detect
 
 needs_mtcnn = pytest.mark.skipif(
     importlib.util.find_spec("mtcnn") is None, reason="needs the extra `faces`"

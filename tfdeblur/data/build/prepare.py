@@ -13,8 +13,8 @@ import tensorflow_datasets as tfds
 from absl import logging
 from tensorflow_datasets.core.utils import gcs_utils
 
-from tfdeblur.data.builder import PairBuilder, check_inputs
-from tfdeblur.data.runners import pipeline_options
+from tfdeblur.data.build.builder import PairBuilder, check_inputs
+from tfdeblur.data.build.runners import pipeline_options
 
 
 @dataclass

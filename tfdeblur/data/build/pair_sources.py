@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tfdeblur.data.build.photos import Division
+from tfdeblur.data.build.shards import SkippedExample
+from tfdeblur.data.build.sources import SPLITS, Excluded, SourceImage, split_images
 from tfdeblur.data.pairs import find_layout, index_images
-from tfdeblur.data.photos import Division
-from tfdeblur.data.shards import SkippedExample
-from tfdeblur.data.sources import SPLITS, Excluded, SourceImage, split_images
 from tfdeblur.images.files import ImageError, read_image
 
 _BETWEEN = "|"

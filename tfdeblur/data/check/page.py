@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfdeblur.data.examined import Candidate, Source
-from tfdeblur.data.findings import Report
+from tfdeblur.data.check.examined import Candidate, Source
+from tfdeblur.data.check.findings import Report
 from tfdeblur.data.pairs import PairError
 from tfdeblur.images.files import ImageError, write_text
 from tfdeblur.reporting import html

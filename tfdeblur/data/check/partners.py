@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfdeblur.data.duplicates import NamedPrints
-from tfdeblur.data.examined import Source, Stray
-from tfdeblur.data.findings import Finding
-from tfdeblur.data.fingerprints import Fingerprint, correlate, fingerprint
+from tfdeblur.data.check.duplicates import NamedPrints
+from tfdeblur.data.check.examined import Source, Stray
+from tfdeblur.data.check.findings import Finding
+from tfdeblur.data.check.fingerprints import Fingerprint, correlate, fingerprint
 from tfdeblur.images.files import ImageError, read_image
 
 CONTENT_MIN = 0.9  # correlation of the thumbnails of a likely partner

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from tfdeblur.data.builder import BuildError, PairBuilder, PairConfig
-from tfdeblur.data.prepare import prepare
-from tfdeblur.data.shards import Key, Plan, SkippedExample
+from tfdeblur.data.build.builder import BuildError, PairBuilder, PairConfig
+from tfdeblur.data.build.prepare import prepare
+from tfdeblur.data.build.shards import Key, Plan, SkippedExample
 
 MADE: list[str] = []  # Ids, as they are made.
 

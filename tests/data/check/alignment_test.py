@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tfdeblur.data.alignment import SMALLEST_SIDE, find_shift
+from tfdeblur.data.check.alignment import SMALLEST_SIDE, find_shift
 from tfdeblur.degradations.recipes import TextRecipe
 from tfdeblur.images.resize import downscale, to_uint8
 

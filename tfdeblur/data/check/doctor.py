@@ -13,15 +13,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfdeblur.data.alignment import CONFIDENCE_MIN, find_shift
-from tfdeblur.data.doctor_page import write_page
-from tfdeblur.data.duplicates import find_duplicates
-from tfdeblur.data.examined import Candidate, Source, open_source
-from tfdeblur.data.file_facts import find_oddities
-from tfdeblur.data.findings import Finding, Report
-from tfdeblur.data.fingerprints import Fingerprint, fingerprint
+from tfdeblur.data.check.alignment import CONFIDENCE_MIN, find_shift
+from tfdeblur.data.check.duplicates import find_duplicates
+from tfdeblur.data.check.examined import Candidate, Source, open_source
+from tfdeblur.data.check.file_facts import find_oddities
+from tfdeblur.data.check.findings import Finding, Report
+from tfdeblur.data.check.fingerprints import Fingerprint, fingerprint
+from tfdeblur.data.check.page import write_page
+from tfdeblur.data.check.partners import find_partners, find_swapped
 from tfdeblur.data.pairs import PairError
-from tfdeblur.data.partners import find_partners, find_swapped
 from tfdeblur.images.files import ImageError
 
 PATCH_SIZE = 64  # px of the target

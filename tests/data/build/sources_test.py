@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from tfdeblur.data.sources import (
+from tfdeblur.data.build.sources import (
     Excluded,
     SourceImage,
     list_images,

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tfdeblur.data import face_masks
-from tfdeblur.data.face_landmarks import Landmarks
-from tfdeblur.data.face_masks import (
+from tfdeblur.data.build import face_masks
+from tfdeblur.data.build.face_landmarks import Landmarks
+from tfdeblur.data.build.face_masks import (
     FACE_LABELS,
     LABELS,
     MaskError,

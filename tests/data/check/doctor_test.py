@@ -10,9 +10,9 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image, ImageCms
 
-from tfdeblur.data.doctor import check, examine
-from tfdeblur.data.examined import open_source
-from tfdeblur.data.findings import FILES_SHOWN, Finding, Report
+from tfdeblur.data.check.doctor import check, examine
+from tfdeblur.data.check.examined import open_source
+from tfdeblur.data.check.findings import FILES_SHOWN, Finding, Report
 from tfdeblur.data.pairs import PairError
 from tfdeblur.degradations.recipes import TextRecipe
 from tfdeblur.images.files import write_image

@@ -23,8 +23,8 @@ from typing import Any
 import tensorflow_datasets as tfds
 from absl import logging
 
-from tfdeblur.data import shards
-from tfdeblur.data.runners import run
+from tfdeblur.data.build import shards
+from tfdeblur.data.build.runners import run
 
 SKIPPED_FILE = "skipped.json"
 _PLAN_FILE = "plan.json"

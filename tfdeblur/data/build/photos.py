@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tfdeblur.data import tfds_images
-from tfdeblur.data.shards import SkippedExample
-from tfdeblur.data.sources import Excluded, list_images, load_image, split_images
+from tfdeblur.data.build import tfds_images
+from tfdeblur.data.build.shards import SkippedExample
+from tfdeblur.data.build.sources import Excluded, list_images, load_image, split_images
 from tfdeblur.images.files import ImageError
 
 

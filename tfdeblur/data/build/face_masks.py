@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfdeblur.data.face_landmarks import Landmarks, detect
+from tfdeblur.data.build.face_landmarks import Landmarks, detect
 from tfdeblur.images.files import read_image
 
 MASK_FOLDER = "CelebAMask-HQ-mask-anno"

@@ -1,0 +1,1 @@
+"""Checking data sets: what is wrong with pairs before a model is trained on them."""
