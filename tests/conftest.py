@@ -11,6 +11,17 @@ def pytest_addoption(parser):
     parser.addoption("--experiment", help="file of an experiment, for tests/conformance")
 
 
+@pytest.fixture
+def eagerly(monkeypatch):
+    """Run what is a `tf.function` as Python, for claims about values: graphs take longest to make.
+
+    Functions that a test module decorated when it was imported, and `fit`, are left alone.
+    """
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf, "function", lambda function=None, **_: function or (lambda each: each))
+
+
 HALO = 3  # a 5x5 and a 3x3 convolution: 2 + 1
 
 

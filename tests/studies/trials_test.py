@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from toy_gan import toy_experiment
 
 from tfdeblur.stack import keras
 from tfdeblur.studies import trials
 from tfdeblur.studies.trials import build_stand_in, run_trial
 from tfdeblur.training.callbacks import NonFiniteError
-from tfdeblur_configs import enhance_unet_faces, mcgan, scgan_text, two_branch_faces
+from tfdeblur_configs import enhance_unet_faces, mcgan, two_branch_faces
 
 
 @pytest.fixture(autouse=True)
@@ -18,12 +19,8 @@ def _float32_afterwards():
 
 
 def _tiny(steps):
-    config = scgan_text.get_config("quicktest")
-    config.model.width = 8
-    config.model.objective = "pixel"
+    config = toy_experiment(steps, objective="pixel")
     config.optimizer.learning_rate = 1e-2
-    config.train.steps = steps
-    config.runtime.precision = "float32"
     return config
 
 
@@ -48,7 +45,7 @@ def test_fresh_pairs_have_no_score_and_phases_begin():
     assert {"perceptual", "local_least_squares", "global_least_squares"} <= set(report.ranges)
 
 
-def test_a_critic_sees_the_fixed_pairs_in_each_of_its_updates():
+def test_a_critic_sees_the_fixed_pairs_in_each_of_its_updates(eagerly):
     config = enhance_unet_faces.get_config("quicktest")
     config.model.perceptual_weight = 10.0
     config.train.steps = 1
