@@ -1,5 +1,6 @@
 # make quickstart   see a blurred page become readable; trains and scores for a few minutes
-# make test         run the tests (not those marked slow), JOBS=2 files at a time
+# make test         run the tests (not those marked slow), JOBS=2 at a time
+# make test-slow    run those marked slow: kills, crashes, several processes, the whole README
 # make lint         ruff and mypy
 #
 # Each makes .venv and installs what is missing first. Needs git, make and Python 3.10 or 3.11;
@@ -12,7 +13,7 @@ JOBS := 2
 PYTHON := python3.11 python3.10 python3 python
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint clean
+.PHONY: help quickstart test test-slow lint clean
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -21,7 +22,10 @@ quickstart: $(STAMP)
 	$(VENV)/bin/python -m tfdeblur_tools.quickstart
 
 test: $(STAMP)
-	$(VENV)/bin/pytest -n $(JOBS) --dist loadfile -m "not slow and not browser" $(TESTS)
+	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m "not slow and not browser" $(TESTS)
+
+test-slow: $(STAMP)
+	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m "slow and not browser" $(TESTS)
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

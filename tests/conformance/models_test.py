@@ -72,6 +72,11 @@ def _batch(config):
     }
 
 
+@pytest.fixture(autouse=True)
+def _quick(quick_layers):
+    """Models are built several times here."""
+
+
 @functools.cache
 def _generator(name: str) -> keras.Model:
     """The thin generator of an experiment, for tests that only call it."""
