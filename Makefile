@@ -1,5 +1,6 @@
 # make quickstart   see a blurred page become readable; trains and scores for a few minutes
-# make test         run the tests (not those marked slow), JOBS=2 files at a time
+# make test         run the tests (not those marked slow), JOBS=2 at a time
+# make test-slow    run those marked slow: kills, crashes, several processes, the whole README
 # make lint         ruff and mypy
 #
 # Each makes a virtual environment in .venv/ and installs what is missing first. Needs git, make and
@@ -13,7 +14,7 @@ JOBS := 2
 EXTRAS := train,beam,faces,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint clean
+.PHONY: help quickstart test test-slow lint clean
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -21,7 +22,7 @@ help:
 clean:
 	rm -rf .venv build dist tfdeblur.egg-info
 
-ifneq ($(filter quickstart test lint,$(MAKECMDGOALS)),)
+ifneq ($(filter quickstart test test-slow lint,$(MAKECMDGOALS)),)
 FOUND := $(shell .ci/find_python $(PYTHON))
 VERSION := $(shell $(or $(FOUND),false) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 ifeq ($(filter $(VERSION),$(TRAINING) $(LIGHT_ONLY)),)
@@ -32,7 +33,7 @@ ifeq ($(filter $(VERSION),$(TRAINING)),)
 $(info Training needs Python 3.10 to 3.13; with $(VERSION) only the restoring part runs.)
 LIGHT := 1
 endif
-ifneq ($(and $(LIGHT),$(filter test lint,$(MAKECMDGOALS))),)
+ifneq ($(and $(LIGHT),$(filter test test-slow lint,$(MAKECMDGOALS))),)
 $(error The tests need what training needs, Python 3.10 to 3.13 and not LIGHT. Got: $(FOUND))
 endif
 endif
@@ -45,7 +46,10 @@ quickstart: $(STAMP)
 	$(VENV)/bin/python -m tfdeblur_tools.quickstart $(if $(LIGHT),--light)
 
 test: $(STAMP)
-	$(VENV)/bin/pytest -n $(JOBS) --dist loadfile -m "not slow and not browser" $(TESTS)
+	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m "not slow and not browser" $(TESTS)
+
+test-slow: $(STAMP)
+	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m "slow and not browser" $(TESTS)
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

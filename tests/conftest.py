@@ -11,6 +11,44 @@ def pytest_addoption(parser):
     parser.addoption("--experiment", help="file of an experiment, for tests/conformance")
 
 
+@pytest.fixture
+def eagerly(monkeypatch):
+    """Run what is a `tf.function` as Python, for claims about values: graphs take longest to make.
+
+    Functions that a test module decorated when it was imported, and `fit`, are left alone.
+    """
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf, "function", lambda function=None, **_: function or (lambda each: each))
+
+
+@pytest.fixture
+def quick_layers(monkeypatch):
+    """Keras traces each layer for its output's shape, which takes most of a build; rules do not."""
+    import tensorflow as tf
+
+    from tfdeblur.layers.instance_norm import instance_normalization
+    from tfdeblur.stack import keras
+
+    layers = keras.layers
+    norm = type(instance_normalization("norm"))
+    ruled = (layers.Conv2D, layers.Conv2DTranspose, layers.Concatenate, layers.Add, layers.ReLU)
+    ruled += (layers.LeakyReLU, layers.BatchNormalization, layers.Rescaling, layers.Dense, norm)
+    engine = keras.src.engine
+    trace = engine.base_layer.Layer._infer_output_signature
+
+    def infer(self, inputs, args, kwargs, masks):
+        if not isinstance(self, ruled):
+            return trace(self, inputs, args, kwargs, masks)
+        with tf.name_scope(self._name_scope()):
+            self._maybe_build(inputs)
+        shapes = tf.nest.map_structure(lambda each: each.shape, inputs)
+        shape = shapes if isinstance(self, norm) else self.compute_output_shape(shapes)
+        return engine.keras_tensor.KerasTensor(tf.TensorSpec(shape, self.compute_dtype))
+
+    monkeypatch.setattr(engine.base_layer.Layer, "_infer_output_signature", infer)
+
+
 HALO = 3  # a 5x5 and a 3x3 convolution: 2 + 1
 
 

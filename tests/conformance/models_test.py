@@ -2,6 +2,7 @@
 experiment fails here. `--experiment=FILE.py` checks an experiment of another place instead."""
 
 import dataclasses
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -71,9 +72,25 @@ def _batch(config):
     }
 
 
+@pytest.fixture(autouse=True)
+def _quick(quick_layers):
+    """Models are built several times here."""
+
+
+@functools.cache
+def _generator(name: str) -> keras.Model:
+    """The thin generator of an experiment, for tests that only call it."""
+    return _experiment(name).get_config("quicktest").model.build_generator()
+
+
 @pytest.fixture
 def experiment(name):
     return _experiment(name)
+
+
+@pytest.fixture
+def generator(name):
+    return _generator(name)
 
 
 @pytest.fixture
@@ -111,8 +128,7 @@ def test_experiment_is_valid_in_both_forms(experiment):
     assert whole.name == config.name
 
 
-def test_any_size_goes_through_and_scales(config):
-    generator = config.model.build_generator()
+def test_any_size_goes_through_and_scales(config, generator):
     scale, channels = config.model.scale, config.model.channels
     for sides in SIZES:
         height, width = (_legal(config.model, side) for side in sides)
@@ -152,7 +168,7 @@ def test_what_is_exported_is_part_of_what_is_trained(config):
     assert list(model.phase_starts) == sorted(model.phase_starts)
 
 
-def test_the_first_steps_move_every_weight_of_each_network(config):
+def test_the_first_steps_move_every_weight_of_each_network(config, eagerly):
     """Two steps: behind a last layer that starts at zero, the others move from the second on."""
     keras.utils.set_random_seed(0)
     config.optimizer = OptimizerConfig()
@@ -160,9 +176,8 @@ def test_the_first_steps_move_every_weight_of_each_network(config):
     networks = {"network": model.network, **model.discriminators}
     before = {name: network.get_weights() for name, network in networks.items()}
     batch = _batch(config)
-    step = tf.function(model.train_step)
     for _ in range(2):
-        logs = step(batch)
+        logs = model.train_step(batch)
         assert all(np.isfinite(value) for value in logs.values()), logs
     for name, network in networks.items():
         for variable, old in zip(network.weights, before[name], strict=True):
@@ -171,12 +186,11 @@ def test_the_first_steps_move_every_weight_of_each_network(config):
             assert moved or by_design, f"{name}: {variable.name} stood still"
 
 
-def test_halo_covers_the_receptive_field(config):
+def test_halo_covers_the_receptive_field(config, generator):
     """What lies further than `halo` from a pixel does not change it."""
     halo, scale = config.model.halo, config.model.scale
     if halo is None:
         pytest.skip("This model sees the whole image, and says so.")
-    generator = config.model.build_generator()
     side = _legal(config.model, 2 * halo + 5)
     degraded = _images(side, side, config.model.channels).numpy()
     altered = degraded.copy()

@@ -58,7 +58,7 @@ def small_config() -> SmallConfig:
     return SmallConfig()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_small():
     """Return a function (field=value, ...) -> (config, generator)."""
 

@@ -1,6 +1,7 @@
 """Tests of tfdeblur.export.gate: a failing gate says what, which rule and how much."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -9,17 +10,26 @@ import tensorflow as tf
 from tfdeblur.export import gate, saved_model, tflite
 
 
+def write(folder, model_config, generator):
+    """Write both artifacts of a generator."""
+    saved_model.export_saved_model(generator, model_config, folder)
+    tflite.export_tflite(generator, model_config, folder / tflite.FILE_NAME)
+
+
+@pytest.fixture(scope="module")
+def written(make_small, tmp_path_factory):
+    """A small model and the folder of its artifacts."""
+    folder, small = tmp_path_factory.mktemp("artifacts"), make_small()
+    write(folder, *small)
+    return folder, small
+
+
 @pytest.fixture
-def stage(make_small, tmp_path):
-    """Return a function that writes both artifacts of a small generator -> (config, generator)."""
-
-    def write(**fields):
-        model_config, generator = make_small(**fields)
-        saved_model.export_saved_model(generator, model_config, tmp_path)
-        tflite.export_tflite(generator, model_config, tmp_path / tflite.FILE_NAME)
-        return model_config, generator
-
-    return write
+def staged(written, tmp_path):
+    """A small (config, generator), whose artifacts are in `tmp_path`."""
+    folder, small = written
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    return small
 
 
 def shifted(generator, levels: float):
@@ -30,8 +40,8 @@ def shifted(generator, levels: float):
     return copy
 
 
-def test_a_faithful_export_passes_and_is_measured(stage, tmp_path, check_images):
-    model_config, generator = stage()
+def test_a_faithful_export_passes_and_is_measured(staged, tmp_path, check_images):
+    model_config, generator = staged
     reference = gate.restore_in_memory(generator, model_config)
     targets = [255 - reference(image) for image in check_images]
     measured = gate.run_gate(tmp_path, generator, model_config, check_images, check_targets=targets)
@@ -45,30 +55,31 @@ def test_a_faithful_export_passes_and_is_measured(stage, tmp_path, check_images)
     assert "TRANSPOSE_CONV" in measured["tflite"]["operators"]
 
 
-def test_the_reference_pads_as_the_artifacts_do(stage, tmp_path, check_images):
-    model_config, generator = stage(scale=1, size_multiple=8, minimum_size=16)
+def test_the_reference_pads_as_the_artifacts_do(make_small, tmp_path, check_images):
+    model_config, generator = make_small(scale=1, size_multiple=8, minimum_size=16)
+    write(tmp_path, model_config, generator)
     measured = gate.run_gate(tmp_path, generator, model_config, check_images)
     assert measured["saved_model"]["max_levels"] <= 1
     assert "psnr_change_db" not in measured["saved_model"]
 
 
-def test_a_deviating_saved_model_is_named(stage, tmp_path, check_images):
-    model_config, generator = stage()
+def test_a_deviating_saved_model_is_named(staged, tmp_path, check_images):
+    model_config, generator = staged
     with pytest.raises(gate.GateError) as error:
         gate.run_gate(tmp_path, shifted(generator, 20), model_config, check_images)
     assert str(error.value).startswith("saved_model.pb failed the export gate: at most 1 level(s)")
     assert int(re.search(r"Measured: (\d+) on image", str(error.value)).group(1)) > 10
 
 
-def test_a_deviating_tflite_file_is_named(stage, tmp_path, check_images):
-    model_config, generator = stage()
+def test_a_deviating_tflite_file_is_named(staged, tmp_path, check_images):
+    model_config, generator = staged
     tflite.export_tflite(shifted(generator, 20), model_config, tmp_path / tflite.FILE_NAME)
     with pytest.raises(gate.GateError, match=r"^model_float16.tflite .*at most 1 level"):
         gate.run_gate(tmp_path, generator, model_config, check_images)
 
 
-def test_a_change_of_psnr_is_named(stage, tmp_path, check_images):
-    model_config, generator = stage()
+def test_a_change_of_psnr_is_named(staged, tmp_path, check_images):
+    model_config, generator = staged
     targets = [gate.restore_in_memory(generator, model_config)(image) for image in check_images]
     saved_model.export_saved_model(shifted(generator, 20), model_config, tmp_path)
     lax = gate.GateLimits(levels=255)
@@ -78,8 +89,8 @@ def test_a_change_of_psnr_is_named(stage, tmp_path, check_images):
         )
 
 
-def test_an_output_of_another_size_is_named(stage, tmp_path, check_images):
-    model_config, generator = stage()
+def test_an_output_of_another_size_is_named(staged, tmp_path, check_images):
+    model_config, generator = staged
 
     def enlarge_twice(images):
         return {"restored": tf.repeat(tf.repeat(images, 2, axis=1), 2, axis=2)}
@@ -109,8 +120,8 @@ def test_operators_that_are_not_builtin_are_named(monkeypatch):
         (gate.GateLimits(tflite_overhead_bytes=0), r"^model_float16.tflite .* weights and their"),
     ],
 )
-def test_files_that_are_too_large_are_named(stage, tmp_path, check_images, limits, message):
-    model_config, generator = stage()
+def test_files_that_are_too_large_are_named(staged, tmp_path, check_images, limits, message):
+    model_config, generator = staged
     with pytest.raises(gate.GateError, match=message):
         gate.run_gate(tmp_path, generator, model_config, check_images, limits=limits)
 

@@ -30,11 +30,27 @@ def export(generator, model_config, output, check_images, **options):
     )
 
 
-def test_a_version_folder_has_the_published_layout(make_small, tmp_path, check_images):
-    model_config, generator = make_small()
-    folder = export(generator, model_config, tmp_path / "pages", check_images)
-    assert folder == tmp_path / "pages" / "1"
-    assert [path.name for path in (tmp_path / "pages").iterdir()] == ["1"]
+@pytest.fixture(scope="module")
+def small(make_small):
+    """A config and a generator."""
+    return make_small()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    return tmp_path_factory.mktemp("models") / "pages"
+
+
+@pytest.fixture(scope="module")
+def folder(small, pages, check_images):
+    """The version of `small` that is published in `pages`."""
+    model_config, generator = small
+    return export(generator, model_config, pages, check_images)
+
+
+def test_a_version_folder_has_the_published_layout(folder, pages):
+    assert folder == pages / "1"
+    assert [path.name for path in pages.iterdir()] == ["1"]
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert files == {
         "saved_model.pb",
@@ -51,9 +67,7 @@ def test_a_version_folder_has_the_published_layout(make_small, tmp_path, check_i
     assert (folder / "model_card.md").read_text() == "# A card\n"
 
 
-def test_metadata_tells_what_a_client_needs(make_small, tmp_path, check_images):
-    model_config, generator = make_small()
-    folder = export(generator, model_config, tmp_path / "pages", check_images)
+def test_metadata_tells_what_a_client_needs(folder):
     metadata = json.loads((folder / "metadata.json").read_text())
     parity, files = metadata.pop("parity"), metadata.pop("files")
     assert metadata == {
@@ -107,10 +121,9 @@ def test_a_bfloat16_generator_is_published_as_float32(small_config, tmp_path, ch
 
 
 @pytest.mark.parametrize("runtime", ["litert", "saved_model"])
-def test_a_published_model_is_found_verified_and_run(make_small, tmp_path, check_images, runtime):
-    model_config, generator = make_small()
-    export(generator, model_config, tmp_path / "pages", check_images)
-    restorer = Restorer.load(tmp_path / "pages", runtime=runtime)
+def test_a_published_model_is_found_verified_and_run(small, folder, check_images, runtime):
+    model_config, generator = small
+    restorer = Restorer.load(folder.parent, runtime=runtime)
     expected = gate.restore_in_memory(generator, model_config)(check_images[1])
     restored = restorer.restore(check_images[1])
     assert np.abs(restored.astype(int) - expected).max() <= 1
@@ -191,19 +204,15 @@ def test_grey_models_are_refused(make_small, tmp_path, check_images):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_published_folder_is_as_readable_as_any_other(make_small, tmp_path, check_images):
-    model_config, generator = make_small()
-    folder = export(generator, model_config, tmp_path / "pages", check_images)
+def test_a_published_folder_is_as_readable_as_any_other(folder, tmp_path):
     ordinary = tmp_path / "ordinary"
     ordinary.mkdir()
     assert folder.stat().st_mode == ordinary.stat().st_mode
 
 
-def test_artifacts_do_not_tell_where_they_were_made(make_small, tmp_path, check_images):
-    model_config, generator = make_small()
-    folder = export(generator, model_config, tmp_path / "pages", check_images)
+def test_artifacts_do_not_tell_where_they_were_made(folder, pages):
     package = os.fsencode(os.path.dirname(tfdeblur.__file__))
     for path in folder.rglob("*"):
         if path.is_file():
             content = path.read_bytes()
-            assert package not in content and os.fsencode(tmp_path) not in content, path.name
+            assert package not in content and os.fsencode(pages.parent) not in content, path.name

@@ -156,7 +156,7 @@ def test_the_laws_are_checked_in_both_places(ran):
     counts = re.findall(r"^(\d+) passed", ran[1], flags=re.MULTILINE)
     laws = len(
         re.findall(
-            r"^def test_\w+\((?:config|experiment)\)",
+            r"^def test_\w+\((?:config|experiment)\b",
             (ROOT / "tests" / "conformance" / "models_test.py").read_text("utf-8"),
             flags=re.MULTILINE,
         )

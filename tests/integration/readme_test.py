@@ -8,6 +8,8 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from tfdeblur.degradations.recipes import TextRecipe
 from tfdeblur.images.files import write_image
 from tfdeblur_tools.main import main
@@ -35,6 +37,7 @@ def test_only_known_programs_are_shown():
     assert {command[0] for command in commands()} <= {"tfdeblur", *INSTALLERS}
 
 
+@pytest.mark.slow
 def test_commands_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_image(tmp_path / "page.png", TextRecipe(patch_size=64).pair(0, 0, "test").degraded)

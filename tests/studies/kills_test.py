@@ -60,6 +60,7 @@ def test_a_run_that_fails_is_an_error(tmp_path):
         compare_killed(_command(forget="sys.exit(3)"), tmp_path, kills=1, writes=0, seed=0)
 
 
+@pytest.mark.slow
 def test_a_training_that_is_killed_ends_in_the_same_weights(tmp_path):
     arguments = (
         "--config=scgan_text:quicktest",

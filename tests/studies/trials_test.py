@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from toy_gan import Toy, toy_experiment
 
 from tfdeblur.stack import keras
 from tfdeblur.studies import trials
 from tfdeblur.studies.trials import build_stand_in, run_trial
 from tfdeblur.training.callbacks import NonFiniteError
-from tfdeblur_configs import enhance_unet_faces, mcgan, scgan_text, two_branch_faces
+from tfdeblur_configs import enhance_unet_faces, mcgan, two_branch_faces
 
 
 @pytest.fixture(autouse=True)
@@ -18,12 +19,8 @@ def _float32_afterwards():
 
 
 def _tiny(steps):
-    config = scgan_text.get_config("quicktest")
-    config.model.width = 8
-    config.model.objective = "pixel"
+    config = toy_experiment(steps, objective="pixel")
     config.optimizer.learning_rate = 1e-2
-    config.train.steps = steps
-    config.runtime.precision = "float32"
     return config
 
 
@@ -37,7 +34,7 @@ def test_fixed_pairs_are_learnt():
     assert [line.split(":")[0] for line in lines] == ["step 0", "step 20"]
 
 
-def test_fresh_pairs_have_no_score_and_phases_begin():
+def test_fresh_pairs_have_no_score_and_phases_begin(eagerly):
     config = two_branch_faces.get_config("quicktest")
     config.model.perceptual_weight = 10.0
     config.model.local_start_step = 1
@@ -48,7 +45,19 @@ def test_fresh_pairs_have_no_score_and_phases_begin():
     assert {"perceptual", "local_least_squares", "global_least_squares"} <= set(report.ranges)
 
 
-def test_a_critic_sees_the_fixed_pairs_in_each_of_its_updates():
+def test_the_step_of_a_phase_is_a_graph_of_its_own(monkeypatch):
+    """The discriminator is trained from the second step on."""
+    monkeypatch.setattr(Toy, "phase_starts", (0, 1))
+    monkeypatch.setattr(Toy, "enter_phase", lambda self, phase: setattr(self, "phase", phase))
+    monkeypatch.setattr(
+        Toy, "active_discriminators", lambda self: ("discriminator",) if self.phase else ()
+    )
+    for steps, judged in ((1, False), (2, True)):
+        report = run_trial(toy_experiment(steps), fixed=False)
+        assert ("cross_entropy" in report.ranges) is judged
+
+
+def test_a_critic_sees_the_fixed_pairs_in_each_of_its_updates(eagerly):
     config = enhance_unet_faces.get_config("quicktest")
     config.model.perceptual_weight = 10.0
     config.train.steps = 1

@@ -2,12 +2,14 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from toy_gan import toy_experiment
 
 from tfdeblur.stack import keras
 from tfdeblur.training.averaging import AveragedWeights
@@ -22,8 +24,17 @@ def _config(steps=4, width=4):
     config = scgan_text.get_config("quicktest")
     config.model.width, config.model.objective = width, "pixel"
     config.train.steps = config.train.validate_every = steps
+    config.train.log_every, config.train.profile = 2, (2, 3)
     config.runtime.precision = "float32"
     return config
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of SCGAN's generator: four steps, of which the second and third are profiled."""
+    folder = tmp_path_factory.mktemp("run")
+    train(_config(), folder)
+    return folder
 
 
 def _dense(value=0.0):
@@ -67,11 +78,11 @@ def test_average_leaves_what_is_not_trained():
 
 def test_a_run_scores_and_gives_away_its_average(tmp_path):
     """Interrupted as not; the hash knows the average."""
-    config = _config(steps=4)
+    config = toy_experiment(steps=4)
     config.optimizer.learning_rate, config.train.average_decay = 1e-2, 0.9
     config.train.validate_every = 2
     whole = train(config, tmp_path / "whole")
-    plain = _config(steps=4)
+    plain = toy_experiment(steps=4)
     plain.optimizer.learning_rate, plain.train.validate_every = 1e-2, 2
     other = train(plain, tmp_path / "plain")
     assert whole["weights_sha256"] != other["weights_sha256"]
@@ -95,7 +106,7 @@ def test_a_run_ends_once_its_score_stands_still(tmp_path, monkeypatch):
         "tfdeblur.training.train.summarise",
         lambda *_: {**summary, "restored": {"psnr": next(scores), "ssim": 0.0}},
     )
-    config = _config(steps=20)
+    config = toy_experiment(steps=20)
     config.train.validate_every, config.train.patience = 1, 2
     assert train(config, tmp_path)["step"] == 4
     assert train(config, tmp_path)["step"] == 4, "it has ended, and is not begun again"
@@ -119,22 +130,19 @@ def test_scalars_are_kept_as_csv_without_what_was_done_twice(tmp_path):
     ]
 
 
-def test_a_run_writes_scalars_graph_and_profile(tmp_path):
-    config = _config(steps=4)
-    config.train.log_every, config.train.profile = 2, (2, 3)
-    train(config, tmp_path)
-    with (tmp_path / "logs" / "scalars.csv").open() as file:
+def test_a_run_writes_scalars_graph_and_profile(run):
+    with (run / "logs" / "scalars.csv").open() as file:
         rows = list(csv.DictReader(file))
     steps = [int(row["step"]) for row in rows if row["name"] == "gradient_norm"]
     assert steps == [2, 4]
     assert {row["split"] for row in rows if row["name"] == "val_psnr"} == {"validation"}
     events = [
         event
-        for path in (tmp_path / "logs" / "train").glob("events*")
+        for path in (run / "logs" / "train").glob("events*")
         for event in tf.compat.v1.train.summary_iterator(str(path))
     ]
     assert any(b"uconv" in event.graph_def for event in events)
-    assert list((tmp_path / "logs" / "train" / "plugins" / "profile").glob("*/*.pb"))
+    assert list((run / "logs" / "train" / "plugins" / "profile").glob("*/*.pb"))
 
 
 @pytest.mark.slow
@@ -167,7 +175,7 @@ assert run("parts", 3) == whole
 
 def test_micro_batches_train_a_run(tmp_path):
     """Statistics differ, so the weights do."""
-    config = _config(steps=2)
+    config = toy_experiment(steps=2)
     config.train.batch_size = 4
     whole = train(config, tmp_path / "whole")["weights_sha256"]
     config.train.micro_batches = 2
@@ -177,17 +185,16 @@ def test_micro_batches_train_a_run(tmp_path):
         train(config, tmp_path / "other")
 
 
-def test_weights_are_taken_partly_by_name_and_shape(tmp_path, caplog):
+def test_weights_are_taken_partly_by_name_and_shape(run, caplog):
     """A generator of another upsampling keeps its trunk; what is new is listed."""
-    train(_config(steps=1), tmp_path / "run")
-    source = load_trained(tmp_path / "run", "best").generator
-    other = _config(steps=1)
+    source = load_trained(run, "best").generator
+    other = _config()
     other.model.upsample = "bicubic"
     model = build_model(other)
     with pytest.raises(ValueError):
-        initialise(model, str(tmp_path / "run"))
+        initialise(model, str(run))
     with caplog.at_level("INFO"):
-        initialise(model, str(tmp_path / "run"), partly=True)
+        initialise(model, str(run), partly=True)
     theirs = dict(zip([w.name for w in source.weights], source.get_weights(), strict=True))
     same = [
         weight
@@ -201,7 +208,7 @@ def test_weights_are_taken_partly_by_name_and_shape(tmp_path, caplog):
     assert missing and all(name in caplog.text for name in missing)
     wider = build_model(_config(width=8))
     with caplog.at_level("INFO"):
-        initialise(wider, str(tmp_path / "run"), partly=True)
+        initialise(wider, str(run), partly=True)
     assert "(there: (" in caplog.text
 
 
@@ -218,13 +225,13 @@ def test_a_shipped_model_is_taken_partly():
     assert sum(changed) > 10
 
 
-def test_a_folder_of_another_format_is_refused(tmp_path):
-    train(_config(steps=1), tmp_path)
-    path = tmp_path / "config.json"
+def test_a_folder_of_another_format_is_refused(run, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run")
+    path = folder / "config.json"
     saved = json.loads(path.read_text())
     assert saved["format_version"] == 2
     del saved["format_version"]
     path.write_text(json.dumps(saved))
     with pytest.raises(ValueError, match="`format_version` must be 2 .* Got: 1.*init_from"):
-        train(_config(steps=2), tmp_path)
-    assert load_trained(tmp_path, "latest").step == 1
+        train(_config(steps=5), folder)
+    assert load_trained(folder, "latest").step == 4

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from toy_gan import Toy, toy_experiment
 
 from tfdeblur.data.pipeline import DataConfig
 from tfdeblur.images.files import read_image
-from tfdeblur.models.scgan import SCGAN
 from tfdeblur.training.callbacks import NonFiniteError
 from tfdeblur.training.experiment import load_trained
 from tfdeblur.training.train import train
-from tfdeblur_configs import scgan_text
 
 BAD = "page-5"
 COUNT = 8
@@ -36,7 +35,7 @@ def config(tmp_path, write_prepared, monkeypatch):
     }
     examples = [example(number) for number in range(COUNT)]
     write_prepared(tmp_path, features, {"train": [examples], "validation": [[example(9)] * 2]})
-    terms_of = SCGAN.generator_terms
+    terms_of = Toy.generator_terms
 
     def relative(self, batch, outputs):
         terms = terms_of(self, batch, outputs)
@@ -44,10 +43,8 @@ def config(tmp_path, write_prepared, monkeypatch):
         pixel = terms["pixel"]
         return {**terms, "pixel": pixel._replace(values=pixel.values / brightest)}
 
-    monkeypatch.setattr(SCGAN, "generator_terms", relative)
-    config = scgan_text.get_config("quicktest")
-    config.model.width, config.model.objective = 4, "pixel"
-    config.runtime.precision = "float32"
+    monkeypatch.setattr(Toy, "generator_terms", relative)
+    config = toy_experiment(objective="pixel")
     config.data = DataConfig(source="prepared", name="toy_pairs", data_dir=str(tmp_path))
     config.train.steps, config.train.batch_size = 8, 2
     config.train.validate_every, config.train.checkpoint_every = 100, 2

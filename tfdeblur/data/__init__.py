@@ -1,1 +1,1 @@
-"""Reading data: training batches and pairs to evaluate on. `build` makes it, `check` examines it."""
+"""Reading data: training batches and pairs to evaluate on; `build` makes it, `check` checks it."""

@@ -9,6 +9,7 @@ replicas. So all are replaced by a smooth function of the same slopes. Weights w
 rounding noise, biases in front of a norm (`ModelConfig.standing_still`), are left out.
 """
 
+import functools
 import inspect
 import os
 import subprocess
@@ -79,10 +80,7 @@ def compare(name: str, shared_by: str) -> dict[str, float]:
       By network, the largest difference of its updates relative to the largest of them; as `logs`
       the largest difference of what is logged, relative to 1 and the value.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        one, other = (
-            _in_own_process(name, who, Path(folder) / f"{who}.npz") for who in (ONE, shared_by)
-        )
+    one, other = _alone(name), _in_own_process(name, shared_by)
     worst: dict[str, float] = {}
     for key, value in one.items():
         network = key.split("/")[0]
@@ -96,17 +94,26 @@ def compare(name: str, shared_by: str) -> dict[str, float]:
     return worst
 
 
-def _in_own_process(name: str, shared_by: str, file: Path) -> dict[str, np.ndarray]:
-    command = [sys.executable, "-m", __name__, name, shared_by, str(file)]
+@functools.cache
+def _alone(name: str) -> dict[str, np.ndarray]:
+    return _in_own_process(name, ONE)
+
+
+def _in_own_process(name: str, shared_by: str) -> dict[str, np.ndarray]:
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    if shared_by == WORKERS:
-        code = launch(command, 2, quiet)
-    else:
-        code = subprocess.run(command, env=quiet, check=False).returncode
-    if code:
-        raise RuntimeError(f"The step of {name} on {shared_by} must end well. Got: exit {code}.")
-    with np.load(file) as arrays:
-        return dict(arrays)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "updates.npz"
+        command = [sys.executable, "-m", __name__, name, shared_by, str(file)]
+        if shared_by == WORKERS:
+            code = launch(command, 2, quiet)
+        else:
+            code = subprocess.run(command, env=quiet, check=False).returncode
+        if code:
+            raise RuntimeError(
+                f"The step of {name} on {shared_by} must end well. Got: exit {code}."
+            )
+        with np.load(file) as arrays:
+            return dict(arrays)
 
 
 def _step(name: str, shared_by: str) -> tuple[dict[str, np.ndarray], Workers]:
