@@ -18,6 +18,7 @@ FOLDERS = {
     "configs": "tfdeblur_configs",
     "datasets": "tfdeblur_datasets",
     "saved_models": "tfdeblur_models",
+    "measurements": "measurements",
 }
 FLOORS = [  # bottom to top
     {"tfdeblur.stack"},
@@ -29,7 +30,7 @@ FLOORS = [  # bottom to top
     {"tfdeblur.evaluation", "tfdeblur.export", "tfdeblur_datasets"},
     {"tfdeblur.training"},
     {"tfdeblur.studies", "tfdeblur.demo"},
-    {"tfdeblur_tools", "tfdeblur_configs"},
+    {"tfdeblur_tools", "tfdeblur_configs", "measurements"},
 ]
 FLOOR = {package: height for height, floor in enumerate(FLOORS) for package in floor}
 KERAS = {"keras", "tf_keras"}

@@ -1,8 +1,7 @@
 """One replica, two, and two processes are the same training: a step's gradients agree."""
 
 import pytest
-
-from tfdeblur.studies.replicas import REPLICAS, WORKERS, compare, small_models
+from replicas import REPLICAS, WORKERS, compare, small_models
 
 JUDGES = {
     "scgan": {"discriminator"},

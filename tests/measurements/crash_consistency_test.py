@@ -3,8 +3,7 @@
 import sys
 
 import pytest
-
-from tfdeblur.studies.kills import TRAIN, compare_killed
+from crash_consistency import TRAIN, compare_killed
 
 # Counts to 40 in a file, so that it goes on where it was; every third step takes some time to write
 # a checkpoint. What it prints last is a function of the steps that it made.

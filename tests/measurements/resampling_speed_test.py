@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 import pytest
+import resampling_speed
 import tensorflow as tf
-
-from tfdeblur.studies import resampling_speed
-from tfdeblur.studies.resampling_speed import SpeedOptions, make_forms, measure_resampling_speed
+from resampling_speed import SpeedOptions, make_forms, measure_resampling_speed
 
 
 @pytest.mark.parametrize("kernel_size, stride", [(3, 2), (5, 3)])

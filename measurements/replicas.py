@@ -1,5 +1,10 @@
 """Is a training step the same, however many replicas and processes share its batch?
 
+  python measurements/replicas.py --model=scgan,gfn --shared_by=replicas
+
+Prints the largest difference between the gradients of a step on one replica and on two, relative to
+the largest gradient of the same network; the exit code is 1 if one exceeds --tolerance.
+
 Each model of the papers, thin and shallow, makes one step on one replica, on two replicas of one
 process and on two processes that talk over loopback, each in a process of its own. What is compared
 is what the optimizers were given: gradients, summed over all updates of a step and over replicas.
@@ -21,6 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from absl import app, flags
 
 from tfdeblur.data.pipeline import batch_order
 from tfdeblur.models.config import ModelConfig
@@ -103,7 +109,7 @@ def _in_own_process(name: str, shared_by: str) -> dict[str, np.ndarray]:
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "updates.npz"
-        command = [sys.executable, "-m", __name__, name, shared_by, str(file)]
+        command = [sys.executable, __file__, name, shared_by, str(file)]
         if shared_by == WORKERS:
             code = launch(command, 2, quiet)
         else:
@@ -177,7 +183,7 @@ def _smooth_relu(x, alpha=0.0, negative_slope=0.0, **_):
     return slope * x + (1 - slope) * tf.nn.softplus(x)
 
 
-def main(name: str, shared_by: str, file: str) -> None:
+def _write_step(name: str, shared_by: str, file: str) -> None:
     """Make one step in this process and write what it did."""
     if shared_by == REPLICAS:
         (cpu,) = tf.config.list_physical_devices("CPU")
@@ -190,5 +196,29 @@ def main(name: str, shared_by: str, file: str) -> None:
         np.savez(file, **found)
 
 
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Define this program's flags."""
+    flags.DEFINE_list("model", [], "which (default: all)", flag_values=flag_values)
+    flags.DEFINE_list("shared_by", ["replicas", "workers"], "by whom", flag_values=flag_values)
+    flags.DEFINE_float("tolerance", 1e-5, "largest difference", flag_values=flag_values)
+
+
+def main(argv: list[str]) -> int:
+    """Compare, print and judge; in a process of `_in_own_process`, make its step."""
+    if argv[1:]:
+        _write_step(*argv[1:])
+        return 0
+    values, failed = flags.FLAGS, False
+    for name in values.model or small_models():
+        for shared_by in values.shared_by:
+            worst = compare(name, shared_by)
+            told = ", ".join(f"{network} {value:.1e}" for network, value in worst.items())
+            print(f"{name}, 2 {shared_by}: {told}", flush=True)
+            differing = max(value for network, value in worst.items() if network != "logs")
+            failed |= differing > values.tolerance
+    return int(failed)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    define_flags(flags.FLAGS)
+    app.run(main)
