@@ -29,7 +29,8 @@ FLOORS = [  # bottom to top
     {"tfdeblur.data"},
     {"tfdeblur.evaluation", "tfdeblur.export", "tfdeblur_datasets"},
     {"tfdeblur.training"},
-    {"tfdeblur.studies", "tfdeblur.demo"},
+    {"tfdeblur.studies"},
+    {"tfdeblur.benchmarks", "tfdeblur.demo"},
     {"tfdeblur_tools", "tfdeblur_configs", "measurements"},
 ]
 FLOOR = {package: height for height, floor in enumerate(FLOORS) for package in floor}

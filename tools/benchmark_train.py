@@ -47,8 +47,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(argv: list[str]) -> int:
     """Measure, print and write as the flags say."""
     del argv
+    from tfdeblur.benchmarks.train import describe, measure_training, scaling, use_replicas
     from tfdeblur.images.files import write_json
-    from tfdeblur.studies import benchmark_train
 
     values = flags.FLAGS
     counts = [int(count) for count in values.replicas]
@@ -56,14 +56,14 @@ def main(argv: list[str]) -> int:
         measured, code = _in_own_processes(counts)
         if code:
             return code  # The process has said why.
-        print(benchmark_train.scaling(measured))
+        print(scaling(measured))
         if values.json:
             write_json(values.json, measured)
         return 0
     if counts:
-        benchmark_train.use_replicas(values.config, counts[0])
-    found = benchmark_train.measure_training(values.config, values.rounds, values.steps)
-    print(benchmark_train.describe(found))
+        use_replicas(values.config, counts[0])
+    found = measure_training(values.config, values.rounds, values.steps)
+    print(describe(found))
     if values.json:
         write_json(values.json, found)
     return 0

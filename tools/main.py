@@ -53,7 +53,7 @@ VERBS = {
     "trial": Verb("trial", "Try an experiment: can it learn, does it stay finite?", _TRAIN),
     "evaluate": Verb("evaluate", "Score a model beside the trivial baseline."),
     "export": Verb("export", "Write a trained model as SavedModel and TFLite.", _TRAIN),
-    "benchmark data": Verb("benchmark", "Time how training pairs are made or read.", _TRAIN),
+    "benchmark data": Verb("benchmark_data", "Time how training pairs are made or read.", _TRAIN),
     "benchmark train": Verb("benchmark_train", "Time a training's step on this machine.", _TRAIN),
 }
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tfdeblur.studies import benchmark_train
+from tfdeblur.benchmarks.train import describe
 from tfdeblur_tools import benchmark_train as tool
 
 TINY = (
@@ -26,7 +26,7 @@ def test_an_experiment_is_timed(run, tmp_path):
     )
     assert code == 0, err
     measured = json.loads(figures.read_text())
-    assert out == benchmark_train.describe(measured) + "\n"
+    assert out == describe(measured) + "\n"
     assert measured["experiment"] == "scgan_text" and measured["replicas"] == 1
     assert list(tmp_path.iterdir()) == [figures]
 

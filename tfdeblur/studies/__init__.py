@@ -1,1 +1,1 @@
-"""Questions about trained models, and the programs that answer them."""
+"""Questions about experiments and trained models: ablations, trials, sizes, cost, readability."""

@@ -23,9 +23,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfdeblur.benchmarks.report import Rates
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.stack import keras
-from tfdeblur.studies.benchmark_report import Rates
 from tfdeblur.studies.operations import FLOP_PER_MAC
 from tfdeblur.studies.training_cost import build_without_vgg_weights, peak_memory, step_macs
 from tfdeblur.training import callbacks

@@ -6,6 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
+from tfdeblur.benchmarks import data, plain_kernels, plain_recipes, stages
+from tfdeblur.benchmarks.contests import make_contest
+from tfdeblur.benchmarks.data import NAMES, Options, alternate, benchmark, machine, measure
+from tfdeblur.benchmarks.images import (
+    draw_photograph,
+    face_mask,
+    photographs,
+    shake,
+)
+from tfdeblur.benchmarks.report import Rates, table
+from tfdeblur.benchmarks.stages import STAGES, shares
 from tfdeblur.degradations.kernel_bank import draw_kernel
 from tfdeblur.degradations.kernels import blur, check_psf, disc_psf, text_psf
 from tfdeblur.degradations.motion_flow import draw_motion, motion_flow, quantise_flow
@@ -20,29 +31,13 @@ from tfdeblur.degradations.recipes import (
 )
 from tfdeblur.images.files import write_image
 from tfdeblur.images.resize import resize_bicubic
-from tfdeblur.studies import (
-    benchmark_data,
-    benchmark_stages,
-    plain_kernels,
-    plain_recipes,
-)
-from tfdeblur.studies.benchmark_data import NAMES, Options, alternate, benchmark, machine, measure
-from tfdeblur.studies.benchmark_images import (
-    draw_photograph,
-    face_mask,
-    photographs,
-    shake,
-)
-from tfdeblur.studies.benchmark_report import Rates, table
-from tfdeblur.studies.benchmark_stages import STAGES, shares
-from tfdeblur.studies.data_contests import make_contest
 
 RECIPES = NAMES[:6]
 
 
 def images_of(made):
     """List the images of a pair of ours, or of a peer's tuple."""
-    return list(made) if isinstance(made, tuple) else benchmark_stages.images_of(made)
+    return list(made) if isinstance(made, tuple) else stages.images_of(made)
 
 
 def assert_near(ours, theirs):
@@ -169,7 +164,7 @@ def test_plain_flow_is_ours():
 def test_turns_are_taken_and_timed(monkeypatch):
     """A clock that each call moves on: 4 and 2 calls per second."""
     now, calls = [0.0], []
-    monkeypatch.setattr(benchmark_data.time, "process_time", lambda: now[0])
+    monkeypatch.setattr(data.time, "process_time", lambda: now[0])
 
     def call(name, seconds):
         def made(number):

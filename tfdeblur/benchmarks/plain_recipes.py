@@ -14,7 +14,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from tfdeblur.studies.plain_kernels import mild_flow, text_kernel
+from tfdeblur.benchmarks.plain_kernels import mild_flow, text_kernel
 
 FILTER_AREA_MAX = 121  # Taps. Above, filter2D takes a DFT of its own, block by block: twice slower.
 SCGAN_SIDE = 64  # Pixels of the target.

@@ -21,9 +21,9 @@ import numpy as np
 from tqdm import tqdm
 
 import tfdeblur
-from tfdeblur.studies.benchmark_report import Rates
-from tfdeblur.studies.benchmark_stages import shares
-from tfdeblur.studies.data_contests import NAMES, make_contest, rendering
+from tfdeblur.benchmarks.contests import NAMES, make_contest, rendering
+from tfdeblur.benchmarks.report import Rates
+from tfdeblur.benchmarks.stages import shares
 
 # Read when numpy is imported; a process that has it already can only start another.
 _ONE_THREAD = dict.fromkeys(
@@ -80,7 +80,7 @@ def benchmark(options: Options) -> dict[str, Any]:
       RuntimeError: that process failed; it has said why on standard error.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "tfdeblur.studies.benchmark_data", json.dumps(asdict(options))],
+        [sys.executable, "-m", "tfdeblur.benchmarks.data", json.dumps(asdict(options))],
         env={**os.environ, **_ONE_THREAD},
         stdout=subprocess.PIPE,
         text=True,

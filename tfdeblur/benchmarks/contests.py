@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tfdeblur.benchmarks import plain_kernels, plain_recipes
+from tfdeblur.benchmarks.images import cycle, face_mask, photographs, shake
 from tfdeblur.degradations.kernel_bank import draw_bank
 from tfdeblur.degradations.kernels import (
     SPLINE_EXTENTS,
@@ -28,8 +30,6 @@ from tfdeblur.degradations.recipes import (
     WrfnRecipe,
 )
 from tfdeblur.images.resize import to_uint8
-from tfdeblur.studies import plain_kernels, plain_recipes
-from tfdeblur.studies.benchmark_images import cycle, face_mask, photographs, shake
 
 FACE = (218, 178)  # Pixels, (height, width): an aligned face of CelebA.
 FRAME = (720, 1280)  # GOPRO.

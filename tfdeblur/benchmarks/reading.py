@@ -6,10 +6,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfdeblur.benchmarks.data import check_rounds, machine
+from tfdeblur.benchmarks.report import Rates
 from tfdeblur.data.config import DataConfig
 from tfdeblur.data.pipeline import make_batches
-from tfdeblur.studies.benchmark_data import check_rounds, machine
-from tfdeblur.studies.benchmark_report import Rates
 
 _WARM_UP = 4  # Batches before the clock starts: buffers are full.
 

@@ -44,8 +44,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 def main(argv: list[str]) -> int:
     """Measure, print and write as the flags say."""
+    from tfdeblur.benchmarks import data, report
     from tfdeblur.images.files import write_json
-    from tfdeblur.studies import benchmark_data, benchmark_report
 
     values = flags.FLAGS
     try:
@@ -54,15 +54,15 @@ def main(argv: list[str]) -> int:
         if values.prepared:
             measured, text = _reading()
         else:
-            options = benchmark_data.Options(
-                recipes=tuple(values.recipe) or benchmark_data.NAMES,
+            options = data.Options(
+                recipes=tuple(values.recipe) or data.NAMES,
                 rounds=values.rounds,
                 seconds=values.seconds,
                 images=values.images or "",
                 seed=values.seed,
             )
-            measured = benchmark_data.benchmark(options)
-            text = benchmark_report.table(measured)
+            measured = data.benchmark(options)
+            text = report.table(measured)
     except ValueError as error:
         print(f"tfdeblur benchmark data: {error}", file=sys.stderr)
         return 2
@@ -73,8 +73,8 @@ def main(argv: list[str]) -> int:
 
 
 def _reading() -> tuple[dict, str]:
-    from tfdeblur.studies.benchmark_reading import measure_reading
-    from tfdeblur.studies.benchmark_report import reading_table
+    from tfdeblur.benchmarks.reading import measure_reading
+    from tfdeblur.benchmarks.report import reading_table
 
     values = flags.FLAGS
     measured = measure_reading(

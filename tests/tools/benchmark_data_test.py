@@ -7,8 +7,8 @@ from importlib import metadata
 import numpy as np
 import pytest
 
+from tfdeblur.benchmarks import data
 from tfdeblur.images.files import write_image
-from tfdeblur.studies import benchmark_data
 
 
 def test_recipes_are_timed_in_a_process_with_one_thread(run, tmp_path):
@@ -33,9 +33,9 @@ def test_one_thread_is_asked_for(run, monkeypatch):
 
     def start(command, env, **arguments):
         seen.update(env)
-        return benchmark_data.subprocess.CompletedProcess(command, 0, '{"error": "stop here"}')
+        return data.subprocess.CompletedProcess(command, 0, '{"error": "stop here"}')
 
-    monkeypatch.setattr(benchmark_data.subprocess, "run", start)
+    monkeypatch.setattr(data.subprocess, "run", start)
     code, out, err = run("benchmark", "data", "--recipe=gfn")
     assert (code, out, err) == (2, "", "tfdeblur benchmark data: stop here\n")
     assert seen["OMP_NUM_THREADS"] == seen["OPENBLAS_NUM_THREADS"] == "1"

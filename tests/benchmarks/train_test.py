@@ -10,9 +10,8 @@ from types import SimpleNamespace
 import pytest
 import tensorflow as tf
 
-from tfdeblur.stack import keras
-from tfdeblur.studies import benchmark_train
-from tfdeblur.studies.benchmark_train import (
+from tfdeblur.benchmarks import train as benchmark_train
+from tfdeblur.benchmarks.train import (
     SETTLE,
     Continued,
     describe,
@@ -21,6 +20,7 @@ from tfdeblur.studies.benchmark_train import (
     take_turns,
     use_replicas,
 )
+from tfdeblur.stack import keras
 from tfdeblur.studies.training_cost import step_macs
 from tfdeblur_configs import scgan_text
 

@@ -1,0 +1,1 @@
+"""What `tfdeblur benchmark` measures: how fast pairs are made and read, and steps are trained."""
