@@ -10,7 +10,7 @@ from functools import partial
 
 import tensorflow as tf
 
-_REVERSED = ((), (0,), (0, 1), (1,))  # By quarter turns: axes to reverse; odd turns transpose first.
+_REVERSED = ((), (0,), (0, 1), (1,))  # Axes to reverse, by quarter turns; odd ones transpose first.
 
 
 def fold_seed(seed, number: tf.Tensor | int) -> tf.Tensor:

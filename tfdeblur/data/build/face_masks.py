@@ -125,8 +125,8 @@ def read_celebamask_hq(
 def ellipse_mask(landmarks: Landmarks, size: tuple[int, int]) -> FaceMask:
     """Draw an ellipse over a face, from the hairline to the chin and from ear to ear.
 
-    Its upright axis follows the line from the midpoint of the eyes to the midpoint of the mouth. With
-    e the distance between the eyes and m that from eyes to mouth, the half-axes are
+    Its upright axis follows the line from the midpoint of the eyes to the midpoint of the mouth.
+    With e the distance between the eyes and m that from eyes to mouth, the half-axes are
     1.2 max(e, 0.9 m) px across and 1.5 max(m, 0.9 e) px along; the centre lies 0.2 max(m, 0.9 e) px
     above the midpoint between eyes and mouth.
 
