@@ -117,7 +117,7 @@ class ScalarLog(keras.callbacks.Callback):
             self._write()
 
     def on_train_end(self, logs=None) -> None:
-        """Write what is left."""
+        """Write the remaining steps' means."""
         self._write()
 
     def _write(self) -> None:
@@ -191,7 +191,7 @@ class UpdateAverage(keras.callbacks.Callback):
 
 
 class SignOfLife(keras.callbacks.Callback):
-    """Tells the watchdog of each step."""
+    """Reports each step to the watchdog."""
 
     def __init__(self, watchdog: Watchdog, step: int):
         super().__init__()

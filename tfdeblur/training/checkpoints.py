@@ -18,7 +18,7 @@ from tfdeblur.images import files
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.training.averaging import AveragedWeights
 
-KEPT = {"latest": 2, "best": 1}  # How many of each kind.
+KEPT = {"latest": 2, "best": 1}  # How many to keep of each kind.
 AVERAGE = "average"
 _DAMAGED = (tf.errors.OpError, AssertionError, IndexError, ValueError)
 

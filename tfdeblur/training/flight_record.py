@@ -27,7 +27,7 @@ _NODE = re.compile(r"\{\{node (\S+?)(/CheckNumericsV2\w*)?\}\}")
 
 
 class Operation(NamedTuple):
-    """The first operation of a step whose output is not finite.
+    """The first operation of a step with a non-finite output.
 
     Attributes:
       name: begins with its layers' names. Empty if every output was finite: then a sum over
@@ -40,7 +40,7 @@ class Operation(NamedTuple):
 
 
 def find_operation(run_step: Callable[[], Any]) -> Operation:
-    """Find the first operation of a step whose output is not finite.
+    """Find the first operation of a step with a non-finite output.
 
     Args:
       run_step: retraces the step and runs it, on the weights that the failing step began with.
@@ -76,7 +76,7 @@ def write_record(
       recent: steps and their logged scalars.
 
     Returns:
-      The ids of the samples whose images or terms are not finite.
+      The ids of the samples with non-finite images or terms.
     """
     arrays = {name: value for name, value in batch.items() if name != "id"}
     images = {name: value for name, value in arrays.items() if value.ndim == 4}

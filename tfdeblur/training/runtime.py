@@ -35,10 +35,10 @@ class RuntimeConfig:
       precision: `float32`, `mixed_bfloat16`, `mixed_float16`, or `auto`: mixed_float16 on GPUs of
         compute capability 7 and up, mixed_bfloat16 on CPUs with AVX-512 BF16 or AMX, else float32.
       strategy: `none`: one replica; `mirrored`: a replica on each GPU, or on each logical CPU if
-        there is no GPU, with gradients summed over them; `multi_worker`: replicas in all processes
-        listed by the environment variable TF_CONFIG, with gradients summed over them; `auto`:
-        multi_worker if TF_CONFIG lists several, else mirrored if there are several GPUs, else none.
-        The batch size counts all replicas together.
+        there is no GPU, with gradients summed over them; `multi_worker`: like `mirrored`, over all
+        processes that the environment variable TF_CONFIG lists; `auto`: multi_worker if TF_CONFIG
+        lists several, else mirrored if there are several GPUs, else none. The batch size counts all
+        replicas together.
       tensor_float_32: whether GPUs may round float32 factors to 10 bits.
       deterministic: whether to use only operations whose results do not depend on the order of
         threads; slower on GPUs, where operations without a deterministic form raise an error.

@@ -47,7 +47,7 @@ class Scalars:
         """Write scalars of one step.
 
         Raises:
-          OSError: the disk is full, or takes no writes.
+          OSError: the disk is full or not writable.
         """
         with self._told(f"the scalars of step {step}"), self._writers[split].as_default(step):
             for name, value in values.items():

@@ -96,7 +96,7 @@ def build_model(config: ExperimentConfig) -> RestorationModel:
 
 
 def compile_model(model: RestorationModel, config: ExperimentConfig) -> RestorationModel:
-    """Give a model the optimizers of an experiment, and return it."""
+    """Compile a model with an experiment's optimizers, and return it."""
     optimizer, steps = config.optimizer, config.train.steps
     model.micro_batches = config.train.micro_batches
     model.compile(

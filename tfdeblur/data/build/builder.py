@@ -80,7 +80,7 @@ class PairConfig(tfds.core.BuilderConfig):
 
 
 class BuildError(ValueError):
-    """A data set that cannot be built; the message says what must change."""
+    """A data set cannot be built; the message says what must change."""
 
 
 class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
@@ -110,7 +110,7 @@ class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type:
             `MANUAL_DOWNLOAD_INSTRUCTIONS`.
 
         Raises:
-          ValueError: there is nothing to make it from.
+          ValueError: there is nothing to make examples from.
         """
 
     def _add_files(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Write a data set to disk with TensorFlow Datasets, all of it or nothing."""
+"""Write a data set to disk with TensorFlow Datasets, completely or not at all."""
 
 import contextlib
 import io
@@ -57,8 +57,8 @@ def prepare(
       beam_options: Beam's options by name, such as `job_endpoint`.
 
     Raises:
-      ValueError: there is nothing to build from, prepared data is from other files, another process
-        is building it, or Beam is missing.
+      ValueError: there is nothing to build from, prepared data was made from other files, another
+        process is building it, or Beam is missing.
     """
     gcs_utils._is_gcs_disabled = True  # Some TFDS releases query a bucket when a builder is made.
     with _quiet():

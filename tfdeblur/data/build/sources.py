@@ -193,7 +193,7 @@ def split_images(
     train_limit: int | None = None,
     extra: Collection[str] = (),
 ) -> SourceSplits:
-    """Divide the images of a folder into train, validation and test, the same way each time.
+    """Divide the images of a folder into train, validation and test, deterministically.
 
     The first rule that applies:
 
@@ -209,8 +209,8 @@ def split_images(
       images: from `list_images`.
       held_out: how many images to hold out for (validation, test); 0: no such split.
       train_limit: how many images to train on, the first by hash; None: all.
-      extra: folders that form test sets of their own, such as "helen": a split of that name, if it
-        has images, with at most as many as the test split's limit, by hash.
+      extra: folders that form test sets of their own, such as "helen": one that has images becomes
+        a split of that name, with at most `held_out`'s number of test images, by hash.
 
     Raises:
       ValueError: a number is out of its range, there are too few images to divide, or the official

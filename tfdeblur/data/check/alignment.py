@@ -18,7 +18,7 @@ LARGEST_SIDE = 512  # px of the degraded image that are examined; bounds time an
 _REGULARISATION = 0.05  # of the mean power
 _SMOOTHING = 1.0  # px, sigma of the Gaussian on the kernel map
 _PART_OF_PEAK = 0.25  # Lower values in the kernel map are noise.
-_RADIUS = 24  # px of the target around the kernel's centre that can belong to it
+_RADIUS = 24  # px of the target; how far from its centre the kernel may extend
 _RADIUS_MIN = 4  # The least radius, in px of the degraded image
 
 
@@ -55,9 +55,9 @@ def find_shift(degraded: np.ndarray, target: np.ndarray, scale: int) -> Shift | 
     Returns:
       The shift, up to half a side long; None if the images are smaller than `SMALLEST_SIDE`, one
       is flat, or the confidence is below `CONFIDENCE_MIN`. The tolerance is 0.75 px of the target
-      times the root of the scale, plus half the blur's spread. We tested 720 blurred pages and
-      photographs of 96 and 160 px, shifted by up to 14 px, half of them noisy: 653 were confident,
-      all within tolerance. No pair of 240 with two different pictures was confident.
+      times the root of the scale, plus half the blur's spread. In a test on 720 blurred pages and
+      photographs of 96 and 160 px, shifted by up to 14 px, half of them noisy, 653 were confident,
+      all within tolerance; none of 240 pairs of two different pictures was confident.
 
     Raises:
       ValueError: the sizes do not fit the scale.
