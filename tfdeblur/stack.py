@@ -1,4 +1,4 @@
-"""Which TensorFlow and which Keras this Python runs; `keras` here is Keras 2 on both stacks.
+"""The TensorFlow and Keras that this Python runs; `keras` here is Keras 2 on both stacks.
 
 | Python | TensorFlow | `keras` | instance norm |
 |---|---|---|---|
@@ -6,7 +6,7 @@
 | 3.12, 3.13 | 2.21 | tf-keras 2.21 | our own |
 
 TensorFlow 2.16 and later bring Keras 3; tf-keras continues Keras 2 beside it. No other file imports
-Keras, asks for a version, or sets the environment variable that makes `tf.keras` Keras 2.
+Keras, checks versions, or sets the environment variable that makes `tf.keras` Keras 2.
 
 Importing this module loads neither TensorFlow nor Keras: the first use of `keras` does.
 """
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 HAS_ADDONS = sys.version_info < (3, 12)  # The first stack. setup.py has the same condition.
 _LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
 
-# TensorFlow reads the variable while it is imported, and every file of ours runs this one first.
-# Without tf-keras, as in the light install, `tf.keras` stays what it is.
+# TensorFlow reads the variable on import, and every file of ours runs this one first. Without
+# tf-keras, as in the light install, `tf.keras` stays unchanged.
 if not HAS_ADDONS and find_spec("tf_keras"):
     os.environ.setdefault(_LEGACY_KERAS, "1")
 
@@ -40,7 +40,7 @@ def _load_keras() -> Any:
     """Import Keras 2.
 
     Raises:
-      ImportError: TensorFlow and Keras are not of this Python's stack.
+      ImportError: TensorFlow and Keras do not belong to this Python's stack.
     """
     import tensorflow as tf
 
@@ -62,16 +62,16 @@ def _load_keras() -> Any:
 
 
 def check_versions(tensorflow: str, wanted: str, keras_package: str, keras_version: str) -> None:
-    """Check that TensorFlow and Keras are of the same stack.
+    """Check that TensorFlow and Keras belong to the same stack.
 
     Args:
-      tensorflow: its version.
-      wanted: the release that both must be of, such as "2.15".
+      tensorflow: TensorFlow's version.
+      wanted: the release that both must have, such as "2.15".
       keras_package: the name that pip installs Keras under.
-      keras_version: its version.
+      keras_version: Keras's version.
 
     Raises:
-      ImportError: one of them is of another release.
+      ImportError: one of them has another release.
     """
     if not all(version.startswith(f"{wanted}.") for version in (tensorflow, keras_version)):
         python = ".".join(map(str, sys.version_info[:2]))

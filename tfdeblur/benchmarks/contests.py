@@ -1,7 +1,7 @@
-"""What `benchmark data` times: each recipe of ours and its plain peer on the same images.
+"""The contests of `benchmark data`: each of our recipes and its plain peer on the same images.
 
-Both get the same source images, the same bank of kernels, and a generator each that starts anew
-with every turn, and make a pair per call.
+Both get the same source images and bank of kernels, and a generator each that restarts with every
+turn. Each call makes one pair.
 """
 
 import itertools
@@ -33,23 +33,23 @@ from tfdeblur.images.resize import to_uint8
 
 FACE = (218, 178)  # Pixels, (height, width): an aligned face of CelebA.
 FRAME = (720, 1280)  # GOPRO.
-PAGE_SIDE = 412  # What `TextRecipe` cuts its patches from.
+PAGE_SIDE = 412  # Of the pages that `TextRecipe` cuts its patches from.
 _IMAGES = 8
 _KERNELS = 96
 
 
 Make = Callable[[int, np.random.Generator], Any]  # A call's number and its generator -> the pair.
-Photos = Callable[..., list[np.ndarray]]  # (height, width), how many -> photographs.
+Photos = Callable[..., list[np.ndarray]]  # (height, width), count -> photographs.
 
 
 @dataclass(frozen=True)
 class Contest:
-    """One recipe, ours and the peer's.
+    """One recipe, our version and the peer's.
 
     Attributes:
       name: of the recipe or family of kernels.
-      ours: function of the call's number in its turn -> what it made.
-      peer: the same.
+      ours: takes the call's number in its turn, returns what it made.
+      peer: takes the call's number in its turn, returns what it made.
     """
 
     name: str
@@ -58,15 +58,15 @@ class Contest:
 
 
 def make_contest(name: str, seed: int, folder: str = "") -> Contest:
-    """Prepare what a recipe needs.
+    """Prepare a recipe's contest.
 
     Args:
       name: one of `NAMES`.
       seed: of images and draws, at least 0.
-      folder: with photographs; empty: draw some. Pages of text are always rendered.
+      folder: of photographs; empty: draw some. Pages of text are always rendered.
 
     Raises:
-      ValueError: the folder holds no image, or one that cannot be read.
+      ValueError: the folder holds no image or an unreadable one.
     """
 
     def photos(size: tuple[int, int], count: int = _IMAGES) -> list[np.ndarray]:
@@ -77,7 +77,7 @@ def make_contest(name: str, seed: int, folder: str = "") -> Contest:
 
 
 def _restarting(make: Make, seed: int) -> Callable[[int], Any]:
-    """Give a function a generator that starts anew with call 0."""
+    """Give a function a generator that restarts with call 0."""
     rng = np.random.default_rng([seed, 1])
 
     def call(number: int) -> Any:
@@ -119,7 +119,7 @@ def _enhance_unet(photos: Photos) -> tuple[Make, Make]:
 
 
 def _gfn(photos: Photos) -> tuple[Make, Make]:
-    """Patches of frames that are resized already."""
+    """Use patches of frames that are already resized."""
     sharp, recipe, patches = photos(FRAME, 1)[0], GfnRecipe(), []
     for scale in recipe.scales:
         frames = recipe.frames(shake(sharp, 8), sharp, scale)
@@ -179,10 +179,10 @@ NAMES = tuple(_MAKERS)
 
 
 def rendering(seed: int) -> tuple[Callable[[int], Any], Callable[[int], Any]]:
-    """Return a function that renders a page of text, and one that makes a pair of `blurred_text`.
+    """Return functions that render a page of text and that make a pair of `blurred_text`.
 
-    Each call takes the next page or pair, whatever its number: `TextRecipe.pair` keeps pages, of
-    which it cuts 16 pairs.
+    Each call takes the next page or pair, whatever its number: `TextRecipe.pair` keeps pages and
+    cuts 16 pairs from each.
     """
     rng, recipe, index = np.random.default_rng([seed, 2]), TextRecipe(), itertools.count()
     return (

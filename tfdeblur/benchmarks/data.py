@@ -1,8 +1,8 @@
-"""How fast training pairs are made, beside a plain implementation, and how fast they are read.
+"""Measure how fast training pairs are made, compared with a plain implementation.
 
-A pair is timed in a process of its own in which numpy, its BLAS and OpenCV have one thread each, so
-that pairs per second of CPU time are pairs per second per core. Ours and the plain recipe take
-turns; what counts is the median, also of the turns' ratios.
+Pairs are timed in a separate process in which numpy, its BLAS and OpenCV have one thread each, so
+pairs per second of CPU time are pairs per second per core. Our recipe and the plain one take turns;
+the result is the median over the turns, also for their ratios.
 """
 
 import json
@@ -25,22 +25,22 @@ from tfdeblur.benchmarks.contests import NAMES, make_contest, rendering
 from tfdeblur.benchmarks.report import Rates
 from tfdeblur.benchmarks.stages import shares
 
-# Read when numpy is imported; a process that has it already can only start another.
+# Read when numpy is imported; a process that already has it can only start another.
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
-_WARM_UP = 8  # Calls before the clock starts: tables are made, memory is there.
+_WARM_UP = 8  # Calls before the clock starts, to build tables and allocate memory.
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is measured.
+    """What to measure.
 
     Attributes:
-      recipes: some of `data_contests.NAMES`.
-      rounds: how often ours and the peer take turns, at least 1.
+      recipes: some of `contests.NAMES`.
+      rounds: turns for our recipe and for the peer, at least 1.
       seconds: of CPU time for each turn, > 0.
-      images: folder with photographs; empty: generated ones.
+      images: folder of photographs; empty: generated ones.
       seed: of generated images and of every draw, at least 0.
     """
 
@@ -51,7 +51,7 @@ class Options:
     seed: int = 0
 
     def __post_init__(self):
-        object.__setattr__(self, "recipes", tuple(self.recipes))  # A list, if it comes from JSON.
+        object.__setattr__(self, "recipes", tuple(self.recipes))  # JSON gives a list.
         unknown = [name for name in self.recipes if name not in NAMES]
         if unknown or not self.recipes:
             raise ValueError(
@@ -65,7 +65,7 @@ class Options:
 
 
 def check_rounds(rounds: int, seconds: float) -> None:
-    """Raise ValueError for a number of rounds below 1 or a time that is not positive."""
+    """Raise ValueError if `rounds` is below 1 or `seconds` is not positive."""
     if rounds < 1:
         raise ValueError(f"`rounds` must be at least 1. Got: {rounds}.")
     if not 0 < seconds < float("inf"):
@@ -73,11 +73,11 @@ def check_rounds(rounds: int, seconds: float) -> None:
 
 
 def benchmark(options: Options) -> dict[str, Any]:
-    """Time each recipe in a new process that has one thread. See `measure`.
+    """Time each recipe in a new process with one thread. See `measure`.
 
     Raises:
       ValueError: an image cannot be used; see `photographs`.
-      RuntimeError: that process failed; it has said why on standard error.
+      RuntimeError: that process failed; its standard error says why.
     """
     done = subprocess.run(
         [sys.executable, "-m", "tfdeblur.benchmarks.data", json.dumps(asdict(options))],
@@ -99,9 +99,9 @@ def measure(options: Options) -> dict[str, Any]:
 
     Returns:
       JSON values: `machine`; `recipes`, each with `name`, `ours`, `peer`, `ratio` (`Rates`: pairs
-      per second of CPU time, ours / peer), `milliseconds` of a pair and its PNG encoding, and
-      `shares` of that time by stage; with scgan_text also `rendered`: `pages` of text, and `pairs`
-      of rendered pages, per second (`Rates`).
+      per second of CPU time, ours / peer), `milliseconds` for a pair and its PNG encoding, and
+      `shares` of that time by stage; with scgan_text also `rendered`: `pages` of text and `pairs`
+      of rendered pages per second (`Rates`).
     """
     described, threads = machine(), cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -143,12 +143,12 @@ def alternate(
     """Let functions take turns, `seconds` of CPU time each.
 
     Args:
-      calls: functions of the number of the call.
-      rounds: turns of each.
-      seconds: length of a turn; one call is made at least.
+      calls: functions that take the number of the call.
+      rounds: turns of each function.
+      seconds: length of a turn, which makes at least one call.
 
     Returns:
-      Of each function the calls per second of CPU time, by round.
+      For each function, the calls per second of CPU time, by round.
     """
     for call in calls:
         for number in range(_WARM_UP):
@@ -165,9 +165,10 @@ def alternate(
 
 
 def machine() -> dict[str, Any]:
-    """Describe the machine and what computes on it; neither its name nor a path is told.
+    """Describe the machine and its software, without its name or any path.
 
-    `load` is how many processes wanted a core in the last minute: others slow a measurement down.
+    `load` is the number of processes that wanted a core in the last minute: others slow a
+    measurement down.
     """
     cpu = platform.processor() or platform.machine()
     table = Path("/proc/cpuinfo")
@@ -187,7 +188,7 @@ def machine() -> dict[str, Any]:
 
 
 def _main(argument: str) -> None:
-    """Measure as `benchmark` asks for and answer in JSON on standard output."""
+    """Measure for `benchmark` and write JSON to standard output."""
     try:
         answer = measure(Options(**json.loads(argument)))
     except (ValueError, OSError) as error:

@@ -1,7 +1,7 @@
-"""Images to time recipes on: a user's own photographs, or drawn ones that cost as much to blur.
+"""Images to time recipes on: the user's own photographs, or drawn ones that cost as much to blur.
 
-Only PNG encoding depends on what an image shows: noise takes longest, flat areas pack fastest. A
-drawn photograph has the spectrum of a natural one, and edges.
+Only the time of PNG encoding depends on the contents: noise takes longest, flat areas are fastest.
+A drawn photograph has the spectrum of a natural one, and edges.
 """
 
 from collections.abc import Sequence
@@ -23,18 +23,18 @@ def photographs(
     """Read photographs and fit them to a size, or draw some.
 
     Args:
-      folder: with photographs, of which the first `count` are read and, if they are fewer, used
-        again; empty: draw them.
-      size: (height, width) in pixels; a file's image is reduced or enlarged to cover it, and its
-        middle is cut out.
-      count: how many.
-      rng: source of what is drawn.
+      folder: of photographs; the first `count` are read, and reused if there are fewer; empty: draw
+        them.
+      size: (height, width) in pixels; a file's image is resized to cover it and cropped to the
+        middle.
+      count: number of photographs.
+      rng: source of every draw.
 
     Returns:
       `count` images `[H, W, 3]` uint8.
 
     Raises:
-      ValueError: the folder holds no image, or one that cannot be read.
+      ValueError: the folder holds no image or an unreadable one.
     """
     if not folder:
         return [draw_photograph(rng, size) for _ in range(count)]
@@ -58,7 +58,7 @@ def _fit(path: Path, size: tuple[int, int]) -> np.ndarray:
 
 
 def draw_photograph(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    """Draw discs and bars of any colour under a texture whose amplitudes fall as 1 / frequency.
+    """Draw discs and bars of random colours under a texture with amplitudes ~ 1 / frequency.
 
     Args:
       rng: source of every draw.
@@ -80,14 +80,14 @@ def draw_photograph(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarr
             cv2.line(canvas, (x, y), end, colour, max(1, reach // 4), cv2.LINE_AA)
     spectrum = np.fft.rfft2(rng.standard_normal((3, height, width)))
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
-    frequency[0, 0] = np.inf  # No change of the mean.
+    frequency[0, 0] = np.inf  # Keeps the mean.
     texture = np.fft.irfft2(spectrum / frequency, (height, width)).transpose(1, 2, 0)
     shown = canvas + texture * (_CONTRAST / texture.std())
     return np.clip(np.rint(shown), 0, 255).astype(np.uint8)
 
 
 def shake(image: np.ndarray, reach: int) -> np.ndarray:
-    """Blur `[H, W, 3]` uint8 along the diagonal over `2 * reach + 1` pixels: a blurry frame."""
+    """Blur `[H, W, 3]` uint8 along the diagonal over `2 * reach + 1` pixels, as a blurry frame."""
     psf = np.eye(2 * reach + 1, dtype=np.float32) / (2 * reach + 1)
     return cv2.filter2D(image, -1, psf)
 
@@ -101,5 +101,5 @@ def face_mask(side: int) -> np.ndarray:
 
 
 def cycle(items: Sequence, number: int):
-    """Return item `number` of a list that repeats itself."""
+    """Return item `number` of an endlessly repeated list."""
     return items[number % len(items)]

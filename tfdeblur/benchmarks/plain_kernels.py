@@ -1,4 +1,4 @@
-"""Blur kernels and a motion flow as a good engineer writes them; see plain_recipes.py.
+"""Blur kernels and a motion flow, as a good engineer would write them; see plain_recipes.py.
 
 Kernels are `[S, S]` float32 with S odd, non-negative, and sum to 1.
 """
@@ -13,7 +13,7 @@ def text_kernel(rng: np.random.Generator) -> np.ndarray:
     """Draw a disc convolved with a damped random walk (Hradiš et al. 2015), of 5 to 29 px."""
     radius, size = rng.uniform(0, 4), 5 + 2 * int(rng.integers(9))
     powers = (rng.uniform(0.7, 0.995) ** np.arange(rng.integers(64, 257)))[:, None]
-    # v_t = d v_(t-1) + a_t, all at once; d^-256 is at most 1e40.
+    # v_t = d v_(t-1) + a_t, for all t at once; d^-256 is at most 1e40.
     velocity = np.cumsum(rng.standard_normal((len(powers), 2)) / powers, axis=0) * powers
     path = _fitted(np.cumsum(velocity, axis=0), rng.uniform(0.4, 1) * (size - 2), size)
     if radius <= 0.5:
@@ -26,7 +26,7 @@ def text_kernel(rng: np.random.Generator) -> np.ndarray:
 
 
 def trajectory_kernel(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Draw a camera's path (Boracchi and Foi 2012), exposed for 1/4, 1/2 or all of its time."""
+    """Draw a camera's path (Boracchi and Foi 2012), exposed for 1/4, 1/2 or all of the time."""
     samples, length = 2000, 60.0
     anxiety = float(rng.choice([0.01, 0.009, 0.008, 0.007, 0.005, 0.003]))
     pull, tremor = rng.uniform(0, 0.7), rng.uniform(0, 10)
@@ -42,7 +42,7 @@ def trajectory_kernel(rng: np.random.Generator, size: int) -> np.ndarray:
     pull *= anxiety * step
     for shake, jerk in zip(
         shakes.tolist(), jerks.tolist(), strict=True
-    ):  # Each step needs the last.
+    ):  # Each step needs the previous one.
         path.append(position)
         velocity += jerk * velocity + shake - pull * position
         velocity *= step / abs(velocity)
@@ -89,7 +89,7 @@ def _spline_basis() -> np.ndarray:
 
 
 def mild_flow(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Draw the flow `[H, W, 2]` of a camera motion of the level `mild` (Gong et al. 2017)."""
+    """Draw the flow `[H, W, 2]` of a camera motion at level `mild` (Gong et al. 2017)."""
     bounds = np.array([19, 19, 0.25, 0.25, 2e-3, np.pi / 120, 5, 5])
     tx, ty, ax, ay, zoom, rotation, shift_x, shift_y = bounds * rng.uniform(-1, 1, 8)
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
@@ -101,7 +101,7 @@ def mild_flow(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 def _fitted(points: np.ndarray, extent: float | None, size: int) -> np.ndarray:
-    """Centre a path; give it an extent, or at most size - 2; keep it on a grid of `size`."""
+    """Centre a path, scale it to `extent` (None: at most size - 2), and keep it on the grid."""
     points = points - points.mean(axis=0)
     largest = np.ptp(points, axis=0).max()
     scale = min(1.0, (size - 2) / largest) if extent is None else extent / largest

@@ -1,11 +1,11 @@
-"""The papers' recipes as a good engineer writes them: what ours are timed against.
+"""The papers' recipes as a good engineer would write them, to time ours against.
 
-One function per recipe, images and a numpy Generator -> `(degraded, target, *extras)`, all uint8.
-Plain numpy and OpenCV, written from the papers and with nothing of `tfdeblur.degradations` or
-`tfdeblur.images.resize`. Nothing here is slow on purpose: blurs take the faster of `cv2.filter2D`
-and the whole image's DFT, resizing is a product with a matrix that is kept, kernels are vectorised.
+One function per recipe: images and a numpy Generator -> `(degraded, target, *extras)`, all uint8.
+Plain numpy and OpenCV, written from the papers, without `tfdeblur.degradations` or
+`tfdeblur.images.resize`. Nothing here is slow on purpose: blurs use the faster of `cv2.filter2D`
+and the whole image's DFT, resizing multiplies by a cached matrix, kernels are vectorised.
 
-Values are float32 on the scale of uint8 in between.
+Intermediate values are float32 on the scale of uint8.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ import numpy as np
 
 from tfdeblur.benchmarks.plain_kernels import mild_flow, text_kernel
 
-FILTER_AREA_MAX = 121  # Taps. Above, filter2D takes a DFT of its own, block by block: twice slower.
+FILTER_AREA_MAX = 121  # Taps. Above, filter2D uses its own DFT, block by block: half as fast.
 SCGAN_SIDE = 64  # Pixels of the target.
 NOISE_MAX = 7.0  # SCGAN: standard deviation, of 255 levels.
 
@@ -32,7 +32,7 @@ def scgan_text(
     Args:
       page: `[H, W, 3]` uint8, at least 92 px high and wide.
       rng: source of every draw.
-      psf: instead of a drawn one.
+      psf: replaces the drawn one.
       noise_max: largest standard deviation in levels.
     """
     side = SCGAN_SIDE
@@ -50,7 +50,7 @@ def scgan_face(
     psf: np.ndarray | None = None,
     noise_max: float = NOISE_MAX,
 ) -> tuple[np.ndarray, ...]:
-    """Reduce the middle square of a photo, then as `scgan_text`, with mirrored borders."""
+    """Shrink the middle square of a photo, then continue as `scgan_text`; mirrored borders."""
     psf = text_kernel(rng) if psf is None else psf
     height, width = photo.shape[:2]
     square = min(height, width)
@@ -75,12 +75,12 @@ def _add_noise(image: np.ndarray, rng: np.random.Generator, std: float) -> np.nd
 def enhance_unet(
     photo: np.ndarray, rng: np.random.Generator, psf: np.ndarray, side: int = 150
 ) -> tuple[np.ndarray, ...]:
-    """Blur and cut a random square (Qi et al. 2020, §4): only what the square needs is blurred.
+    """Blur and cut a random square (Qi et al. 2020, §4), blurring only what the square needs.
 
     Args:
       photo: `[H, W, 3]` uint8, at least `side` high and wide; its borders are mirrored.
       rng: source of the position.
-      psf: of a bank of trajectory kernels.
+      psf: from a bank of trajectory kernels.
       side: of the square in pixels.
     """
     top, left = (rng.integers(length - side + 1) for length in photo.shape[:2])
@@ -102,7 +102,7 @@ def wrfn(
     bank: Sequence[np.ndarray],
     noise_std: float = 2.55,
 ) -> tuple[np.ndarray, ...]:
-    """Blur a grey image with a kernel of the bank and add noise (Jin et al. 2018, §4).
+    """Blur a grey image with a kernel from the bank and add noise (Jin et al. 2018, §4).
 
     Args:
       sharp: `[H, W, 1]` uint8; its borders are mirrored.
@@ -123,7 +123,7 @@ def two_branch(
       photo: `[256, 256, 3]` uint8.
       mask: `[256, 256]` uint8, 255 on the face and 0 elsewhere.
       rng: source of the motion.
-      flow: `[256, 256, 2]` instead of a drawn one.
+      flow: `[256, 256, 2]`; replaces the drawn one.
 
     Returns:
       lr, hr, hr_blurry and the mask.
@@ -137,7 +137,7 @@ def two_branch(
     count = 2 * int(np.ceil(length.max())) + 1
     total = np.zeros(face.shape, np.float32)
     for time in ((np.arange(count) + 0.5) / count - 0.5).astype(np.float32):
-        # 8-bit pixels are warped twice as fast as float ones, and the roundings average out.
+        # 8-bit pixels warp twice as fast as float ones, and the rounding errors average out.
         warped = cv2.remap(
             face, x + time * u, y + time * v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
@@ -148,7 +148,7 @@ def two_branch(
 
 
 def _blur(image: np.ndarray, psf: np.ndarray) -> np.ndarray:
-    """Convolve uint8 to float32 of the same size; mirrored borders."""
+    """Convolve uint8 to float32 of the same size, with mirrored borders."""
     if psf.size <= FILTER_AREA_MAX:
         return cv2.filter2D(
             image.astype(np.float32), -1, psf[::-1, ::-1], borderType=cv2.BORDER_REFLECT
@@ -171,7 +171,7 @@ def _blur_inside(image: np.ndarray, psf: np.ndarray) -> np.ndarray:
     for plane in cv2.split(image):
         product = cv2.dft(_enlarged(plane, rows, columns), nonzeroRows=height)
         product = cv2.mulSpectrums(product, spectrum, 0)
-        # Wrapped around is only what the kernel does not fit into.
+        # Only pixels where the kernel does not fit are wrapped around.
         planes.append(cv2.idft(product, flags=cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT))
     return cv2.merge(planes)[side - 1 : height, side - 1 : width]
 
@@ -182,13 +182,13 @@ def _enlarged(plane: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 def shrink(image: np.ndarray, scale: int) -> np.ndarray:
-    """Reduce uint8 `[H, W, C]` by an integer to uint8."""
+    """Shrink uint8 `[H, W, C]` by an integer factor to uint8."""
     height, width = image.shape[:2]
     return _to_uint8(resize(image, height // scale, width // scale))
 
 
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize `[H, W, C]` to float32 as MATLAB's imresize: anti-aliased bicubic."""
+    """Resize `[H, W, C]` to float32 like MATLAB's imresize: anti-aliased bicubic."""
     rows, columns, channels = image.shape
     short = _weights(rows, height) @ image.reshape(rows, -1).astype(np.float32)
     return np.matmul(_weights(columns, width), short.reshape(height, columns, channels))
@@ -214,5 +214,5 @@ def _weights(length: int, resized: int) -> np.ndarray:
 
 
 def _to_uint8(image: np.ndarray) -> np.ndarray:
-    """Round and clip float32 to uint8: what OpenCV does faster than numpy."""
+    """Round and clip float32 to uint8; OpenCV is faster than numpy."""
     return cv2.add(image, 0, dtype=cv2.CV_8U)

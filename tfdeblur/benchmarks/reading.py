@@ -1,4 +1,4 @@
-"""How fast batches of prepared data are read, decoded, shuffled and cropped for training."""
+"""Measure how fast batches of prepared data are read, decoded, shuffled and cropped."""
 
 import time
 from dataclasses import asdict
@@ -11,7 +11,7 @@ from tfdeblur.benchmarks.report import Rates
 from tfdeblur.data.config import DataConfig
 from tfdeblur.data.pipeline import make_batches
 
-_WARM_UP = 4  # Batches before the clock starts: buffers are full.
+_WARM_UP = 4  # Batches before the clock starts, to fill the buffers.
 
 
 def measure_reading(
@@ -24,7 +24,7 @@ def measure_reading(
     rounds: int = 5,
     seconds: float = 1.0,
 ) -> dict[str, Any]:
-    """Time the batches that `tfdeblur train` would get, with all cores.
+    """Time the batches that `tfdeblur train` would get, on all cores.
 
     Args:
       name: of prepared data, such as `blurred_text/x4`.
@@ -32,15 +32,15 @@ def measure_reading(
       split: of the data.
       batch_size: pairs in a batch.
       crop_size: as in `DataConfig`.
-      rounds: how many measurements, at least 1.
-      seconds: length of each, > 0.
+      rounds: number of measurements, at least 1.
+      seconds: length of each measurement, > 0.
 
     Returns:
       JSON values: `machine`, `name`, `batch_size`, `batches_per_second` and `pairs_per_second`
       (`Rates`), and `cores_used`: seconds of CPU time per second.
 
     Raises:
-      ValueError: as `make_batches`, or `rounds` or `seconds` is out of its range.
+      ValueError: as in `make_batches`, or `rounds` or `seconds` is out of its range.
     """
     check_rounds(rounds, seconds)
     data = DataConfig(source="prepared", name=name, data_dir=data_dir, crop_size=crop_size)

@@ -1,4 +1,4 @@
-"""What benchmarks measured, as figures and as text."""
+"""Results of benchmarks, as figures and as text."""
 
 import statistics
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Rates:
-    """What several rounds measured.
+    """Results of several rounds.
 
     Attributes:
-      median, least, most: of the rounds.
+      median, least, most: over the rounds.
     """
 
     median: float
@@ -26,13 +26,13 @@ class Rates:
         return cls(statistics.median(values), min(values), max(values))
 
     def text(self) -> str:
-        """Return `median (least-most)`, with three digits or more."""
+        """Return `median (least-most)`, each with at least three digits."""
         digits = max(0, 2 - int(np.floor(np.log10(self.median))))
         return f"{self.median:.{digits}f} ({self.least:.{digits}f}-{self.most:.{digits}f})"
 
 
 def table(measured: dict[str, Any]) -> str:
-    """Lay out what `measure` returned in aligned lines."""
+    """Format what `measure` returned in aligned lines."""
     facts = measured["machine"]
     versions = ", ".join(f"{key} {facts[key]}" for key in ("python", "numpy", "opencv", "tfdeblur"))
     rows = [["", "ours", "plain", "ours / plain"]]
@@ -62,7 +62,7 @@ def table(measured: dict[str, Any]) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Pad the columns of a table: the first to the right, the others to the left."""
+    """Pad a table's columns: the first on the right, the others on the left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -76,7 +76,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def reading_table(measured: dict[str, Any]) -> str:
-    """Describe what `measure_reading` returned in lines."""
+    """Format what `measure_reading` returned in lines."""
     batches, pairs = (
         Rates(**measured[name]) for name in ("batches_per_second", "pairs_per_second")
     )

@@ -1,4 +1,4 @@
-"""Where the time of making a pair goes: kernel, blur, noise, resizing, rounding, PNG encoding."""
+"""The time of making a pair by stage: kernel, blur, noise, resizing, rounding, PNG encoding."""
 
 import cProfile
 import pstats
@@ -11,7 +11,7 @@ import numpy as np
 from tfdeblur.degradations.recipes import Pair
 
 REST = "rest"
-STAGES = {  # The functions whose whole time is a stage's, by name.
+STAGES = {  # By stage, the names of functions whose whole time belongs to it.
     "kernel": ("text_psf", "trajectory_psf", "spline_psf", "draw_motion", "motion_flow"),
     "blur": ("blur", "blur_mirrored", "blur_masked", "warp_blur"),
     "noise": ("add_noise",),
@@ -20,18 +20,18 @@ STAGES = {  # The functions whose whole time is a stage's, by name.
     "PNG": ("encode_png",),
 }
 
-Function = tuple[str, int, str]  # File, line and name, as the profiler knows it.
+Function = tuple[str, int, str]  # File, line and name, as in the profiler.
 
 
 def shares(make: Callable[[int], Any], seconds: float) -> tuple[dict[str, float], float]:
-    """Profile a recipe of ours and the encoding of its images, as `data build` encodes them.
+    """Profile one of our recipes and the encoding of its images, as in `data build`.
 
     Args:
-      make: function of the call's number -> `Pair`, or a kernel, which is not encoded.
-      seconds: of CPU time to run for, at least.
+      make: takes the call's number, returns a `Pair`, or a kernel, which is not encoded.
+      seconds: least CPU time to run for.
 
     Returns:
-      Shares by stage that sum to 1, `rest` among them, and the milliseconds of CPU time of a pair
+      Shares by stage, including `rest`, that sum to 1, and the milliseconds of CPU time for a pair
       and its encoding, measured without the profiler.
     """
     from tfdeblur.data.build.shards import encode_png  # It loads TensorFlow.
@@ -44,7 +44,7 @@ def shares(make: Callable[[int], Any], seconds: float) -> tuple[dict[str, float]
     while (passed := time.process_time() - start) < seconds or count == 0:
         call(count)
         count += 1
-    profile = cProfile.Profile()  # Looks at calls only, so that loops are not slowed down.
+    profile = cProfile.Profile()  # Traces only calls, so it does not slow loops down.
     profile.enable()
     for number in range(count):
         call(number)
@@ -53,17 +53,17 @@ def shares(make: Callable[[int], Any], seconds: float) -> tuple[dict[str, float]
 
 
 def images_of(made: Any) -> list[np.ndarray]:
-    """List the images of a pair; a kernel has none."""
+    """List a pair's images; a kernel has none."""
     return [made.degraded, made.target, *made.extras.values()] if isinstance(made, Pair) else []
 
 
 def by_stage(profile: cProfile.Profile) -> dict[str, float]:
     """Divide the profiled time among the stages.
 
-    The time of a function belongs to the stage that it is called from, in proportion to its callers
-    if they are several; to its own stage if it is called from none.
+    A function's time goes to the stage that calls it, divided in proportion among several callers;
+    to its own stage if it has no caller.
     """
-    # Function -> (calls, calls that are not recursive, own time, whole time, the same by caller).
+    # Function -> (calls, non-recursive calls, own time, whole time, these four by caller).
     stats: dict[Function, tuple] = pstats.Stats(profile).stats  # type: ignore[attr-defined]
     known: dict[Function, dict[str, float]] = {}
 

@@ -1,14 +1,14 @@
-"""How fast an experiment trains on this machine, and what its time goes to.
+"""Measure how fast an experiment trains on this machine, and where the time goes.
 
-Four things take turns, round by round, so that a noisy machine disturbs all alike; each begins
-with some steps that are not counted, which trace it and use up the batches that wait for it:
+Four measurements take turns, round by round, so noise on the machine affects all alike. Each begins
+with a few uncounted steps, which trace it and use up prefetched batches:
 
-    peak      a convolution of 3x3 and one of 5x5 over many channels: what the machine can do
+    peak      a 3x3 and a 5x5 convolution over many channels: what the machine can do
     bare      the model's train step in a loop around one `tf.function`, on one batch in memory
-    fit       `fit` with a run's callbacks but for checkpoints and averages, on the same batch
-    run       the same on the experiment's own data
+    fit       `fit` with a run's callbacks except checkpoints and averages, on the same batch
+    run       like `fit`, on the experiment's own data
 
-The share of time that a run waits for data is 1 - fit / run.
+A run waits for data for a share of 1 - fit / run of its time.
 """
 
 import functools
@@ -37,26 +37,26 @@ from tfdeblur.training.stop_signal import StopSignal
 from tfdeblur.training.watchdog import Watchdog
 from tfdeblur.training.workers import Workers
 
-PEAK_SHAPES = ((3, 128), (5, 64))  # Side of a kernel, channels in and out.
+PEAK_SHAPES = ((3, 128), (5, 64))  # Side of the kernel, channels in and out.
 PEAK_IMAGES = (8, 96, 96)
-SETTLE = 3  # Steps of a turn that are not counted: `make_batches` keeps two batches ready.
+SETTLE = 3  # Uncounted steps of a turn: `make_batches` keeps two batches ready.
 
 
 def measure_training(config: ExperimentConfig, rounds: int, steps: int) -> dict[str, Any]:
-    """Time an experiment's training; VGG-19, where it needs it, with random weights.
+    """Time an experiment's training, with random weights in VGG-19 if it needs VGG-19.
 
     Args:
       config: the experiment; its strategy decides how many replicas share a batch.
-      rounds: how often each takes its turn.
-      steps: of each turn that are counted.
+      rounds: number of turns of each measurement.
+      steps: counted steps of each turn.
 
     Returns:
-      JSON values: seconds of a step for `bare`, `fit` and `run`, each as median, least and most;
-      `fit_to_bare` and `waiting`, of each round; `images_per_second`, `gflops`,
+      JSON values: seconds per step for `bare`, `fit` and `run`, each as median, least and most;
+      `fit_to_bare` and `waiting`, for each round; `images_per_second`, `gflops`,
       `peak_gflops`, `share_of_peak`, `peak_gib` and `machine`.
 
     Raises:
-      ValueError: a field is out of its range, or the data is not there.
+      ValueError: a field is out of its range, or the data is missing.
     """
     config.validate()
     strategy = make_strategy(config.runtime)
@@ -64,7 +64,7 @@ def measure_training(config: ExperimentConfig, rounds: int, steps: int) -> dict[
     replicas = strategy.num_replicas_in_sync
     make_training_batches(
         config, seed=config.seed, replicas=replicas
-    )  # Data that is not there is refused before anything is traced.
+    )  # Missing data is refused before anything is traced.
     macs = step_macs(config, config.train.batch_size // replicas) * replicas
     with strategy.scope():
         model = build_without_vgg_weights(config)
@@ -104,9 +104,9 @@ def measure_training(config: ExperimentConfig, rounds: int, steps: int) -> dict[
 
 
 class Continued(tf.distribute.DistributedDataset):
-    """A stream that each `fit` takes up where the one before has left it.
+    """A stream that each `fit` continues where the one before left off.
 
-    Keras would read a bare iterator through a Python generator, a data set from its beginning.
+    Keras would read a bare iterator through a Python generator, and a data set from its start.
     """
 
     def __init__(self, batches: tf.data.Dataset):
@@ -124,7 +124,7 @@ class Continued(tf.distribute.DistributedDataset):
 def _turns(
     config: ExperimentConfig, model: RestorationModel, workers: Workers, folder: Path
 ) -> dict[str, Callable[[int], None]]:
-    """Return what takes turns: functions that make a number of steps."""
+    """Return the functions that take turns; each takes a number of steps."""
     replicas = workers.strategy.num_replicas_in_sync
 
     def batches(worker: int, of: int) -> tf.data.Dataset:
@@ -181,15 +181,15 @@ def _turns(
 def take_turns(
     turns: dict[str, Callable[[int], None]], rounds: int, steps: int
 ) -> dict[str, list[float]]:
-    """Time `steps` steps of each turn in every round, after `SETTLE` that are not counted.
+    """Time `steps` steps of each turn in every round, after `SETTLE` uncounted ones.
 
     Args:
-      turns: functions that make a number of steps, by name.
-      rounds: how often each takes its turn.
-      steps: that are counted.
+      turns: functions that run a number of steps, by name.
+      rounds: number of turns of each function.
+      steps: counted steps of each turn.
 
     Returns:
-      By name the seconds of one step, of each round.
+      Seconds per step in each round, by name.
     """
     taken: dict[str, list[float]] = {name: [] for name in turns}
     for _ in range(rounds):
@@ -207,7 +207,7 @@ def _peak_macs(side: int, channels: int) -> int:
 
 
 def _make_peak(side: int, channels: int) -> Callable[[int], None]:
-    """Return a turn of a large convolution in the precision that the policy computes in."""
+    """Return a turn that runs a large convolution in the policy's compute precision."""
     dtype = keras.mixed_precision.global_policy().compute_dtype
     images = tf.cast(tf.random.stateless_normal((*PEAK_IMAGES, channels), (0, side)), dtype)
     kernel = tf.cast(tf.random.stateless_normal((side, side, channels, channels), (1, side)), dtype)
@@ -221,7 +221,7 @@ def _make_peak(side: int, channels: int) -> Callable[[int], None]:
 
 
 def describe(measured: dict[str, Any]) -> str:
-    """Lay out what `measure_training` returned."""
+    """Format what `measure_training` returned."""
     seconds = {name: Rates(**values).text() for name, values in measured["seconds"].items()}
     return "\n".join(
         [
@@ -244,9 +244,9 @@ def describe(measured: dict[str, Any]) -> str:
 
 
 def use_replicas(config: ExperimentConfig, count: int) -> None:
-    """Make this process train on `count` GPUs or, without a GPU, logical CPUs.
+    """Make this process train on `count` GPUs or, without GPUs, logical CPUs.
 
-    To be called before TensorFlow is used.
+    Call it before TensorFlow is used.
 
     Raises:
       ValueError: there are fewer GPUs.
@@ -264,7 +264,7 @@ def use_replicas(config: ExperimentConfig, count: int) -> None:
 
 
 def scaling(measured: list[dict[str, Any]]) -> str:
-    """Lay out what several numbers of replicas reached with the same batch."""
+    """Format the speeds that different numbers of replicas reach with the same batch."""
     first = measured[0]["images_per_second"]
     lines = [f"{measured[0]['experiment']}: batch {measured[0]['batch_size']}"]
     for each in measured:

@@ -1,1 +1,1 @@
-"""Reading data: training batches and pairs to evaluate on; `build` makes it, `check` checks it."""
+"""Reading data: training batches and evaluation pairs; `build` makes data, `check` checks it."""

@@ -1,7 +1,7 @@
-"""Paired augmentation: what is done to a degraded image is done to all that belongs to it.
+"""Paired augmentation: a degraded image and all images of its pair are transformed alike.
 
-The images of a pair lie on grids of which each is a multiple of the degraded image's, its factor.
-Every draw is a function of the seed that is handed in.
+Each image's sides are a multiple of the degraded image's: its factor. Every draw is a function of
+the seed passed in.
 """
 
 import itertools
@@ -10,17 +10,17 @@ from functools import partial
 
 import tensorflow as tf
 
-_REVERSED = ((), (0,), (0, 1), (1,))  # Axes, by quarter turns, after an odd one's transposition.
+_REVERSED = ((), (0,), (0, 1), (1,))  # Axes to reverse, by quarter turns; odd ones transpose first.
 
 
 def fold_seed(seed, number: tf.Tensor | int) -> tf.Tensor:
-    """Derive a seed `[2]` for `tf.random.stateless_*`: independent of every other number's."""
+    """Derive a seed `[2]` for `tf.random.stateless_*`, independent for every number."""
     seed = tf.cast(seed, tf.int64)
     return tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int64), alg="philox")
 
 
 def draw_corner(image: tf.Tensor, side: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Draw where a square is cut from an image, every place alike.
+    """Draw where to cut a square from an image, uniformly.
 
     Args:
       image: `[H, W, C]`.
@@ -28,7 +28,7 @@ def draw_corner(image: tf.Tensor, side: int, seed: tf.Tensor) -> tuple[tf.Tensor
       seed: `[2]`.
 
     Returns:
-      Top and left, int32 scalars.
+      The square's top and left, int32 scalars.
     """
     last = tf.shape(image)[:2] - side
     top, left = (_draw(last[axis] + 1, fold_seed(seed, axis)) for axis in (0, 1))
@@ -38,10 +38,10 @@ def draw_corner(image: tf.Tensor, side: int, seed: tf.Tensor) -> tuple[tf.Tensor
 def crop_pair(
     images: Mapping[str, tf.Tensor], factors: Mapping[str, int], side: int, seed: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    """Cut the same random square from all images of a pair, along the degraded image's pixels.
+    """Cut the same random square from all images of a pair, on the degraded image's pixel grid.
 
     Args:
-      images: `[factor * h, factor * w, C]` by name, among them `degraded`, `[h, w, C]`.
+      images: `[factor * h, factor * w, C]` by name, including `degraded`, `[h, w, C]`.
       factors: by name; `degraded`'s is 1.
       side: of the square in pixels of the degraded image, at most h and w.
       seed: `[2]`.
@@ -66,10 +66,10 @@ def turn_pair(
     """Flip and turn all images of a pair alike.
 
     Args:
-      images: `[H, W, C]` by name; squares, if they are to be rotated.
+      images: `[H, W, C]` by name; must be square if `rotate`.
       seed: `[2]`.
-      flip: whether to exchange left and right in one of two cases.
-      rotate: whether to turn by 0, 90, 180 or 270 degrees, each as often, after the flip.
+      flip: whether to mirror left to right with probability 1/2.
+      rotate: whether to turn by 0, 90, 180 or 270 degrees, equally likely, after the flip.
     """
     mirrors, turns = range(2 if flip else 1), range(4 if rotate else 1)
     ways = [partial(_turned, images, *way) for way in itertools.product(mirrors, turns)]

@@ -1,7 +1,7 @@
-"""Blur for prepared data that holds sharp images only: each one is blurred anew when it is read.
+"""Blur for prepared data that holds only sharp images: each read blurs the image anew.
 
-So that a kernel is drawn for every image in every epoch (WRFN, Jin et al. 2018, §5). `WideRecipe`
-and `FreshFaceRecipe` draw size, levels and place of the image anew as well.
+Every image gets a new kernel in every epoch (WRFN, Jin et al. 2018, §5). `WideRecipe` and
+`FreshFaceRecipe` also redraw size, levels and position of the image.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,8 +31,8 @@ class BlurOnReading:
     """How the sharp images of a data set are blurred.
 
     Attributes:
-      recipe: what is done.
-      psfs: the kernels that it draws from, `[S, S]` float32; none where each is drawn anew.
+      recipe: the degradation.
+      psfs: the kernels that it draws from, `[S, S]` float32; none if it draws each one anew.
     """
 
     recipe: WrfnRecipe | WideRecipe | FreshFaceRecipe
@@ -41,14 +41,14 @@ class BlurOnReading:
     def pair(
         self, sharp: np.ndarray, seed: int, key: str, window: tuple[int, int, int] | None = None
     ) -> Pair:
-        """Blur an image, or a square of it; a function of the arguments alone.
+        """Blur an image or a square of it, as a pure function of the arguments.
 
         Args:
           sharp: `[H, W, C]` uint8.
           seed: of every draw, at least 0.
           key: of the example.
-          window: top, left and side of the square in pixels; None: the whole image. Of
-            `WrfnRecipe` alone.
+          window: top, left and side of the square in pixels; None: the whole image. Only for
+            `WrfnRecipe`.
         """
         rng = example_rng(seed, key)
         if isinstance(self.recipe, WrfnRecipe):
@@ -61,13 +61,13 @@ class BlurOnReading:
         return not isinstance(self.recipe, WrfnRecipe)
 
     def varied_pair(self, sharp: np.ndarray, seed: int, key: str, side: int) -> Pair:
-        """Vary an image and degrade a window of it; a function of the arguments alone.
+        """Vary an image and degrade a window of it, as a pure function of the arguments.
 
         Args:
           sharp: `[S, S, 3]` uint8.
           seed: of every draw, at least 0.
           key: of the example.
-          side: of the target in pixels; 0: the recipe's own.
+          side: of the target in pixels; 0: the recipe's default.
         """
         assert not isinstance(self.recipe, WrfnRecipe)
         return self.recipe.draw(sharp, example_rng(seed, key), self.psfs, side)
@@ -78,8 +78,8 @@ class BlurOnReading:
         """Return the shapes of a training pair, degraded and target.
 
         Args:
-          sharp: shape of the image that is read.
-          side: of a square target in pixels; 0: the whole image, or the recipe's own.
+          sharp: shape of the image read.
+          side: of a square target in pixels; 0: the whole image, or the recipe's default.
         """
         if not side and isinstance(self.recipe, FreshFaceRecipe):
             side = self.recipe.side
@@ -89,14 +89,14 @@ class BlurOnReading:
 
 
 def load_blur(folder: str | Path, metadata: Mapping[str, Any]) -> BlurOnReading:
-    """Load what the metadata of a data set says about its blur.
+    """Load the blur that a data set's metadata describes.
 
     Args:
       folder: of the data set; holds the bank.
       metadata: has `recipe_name`, `recipe_version`, `recipe` and `blur_on_reading`.
 
     Raises:
-      ValueError: the recipe is none of this release's that blur on reading, or the bank is damaged.
+      ValueError: this release has no such recipe that blurs on reading, or the bank is damaged.
       OSError: there is no bank.
     """
     recipe = f"{metadata.get('recipe_name')} {metadata.get('recipe_version')}"

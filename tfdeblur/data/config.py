@@ -1,4 +1,4 @@
-"""Which pairs a model is trained on."""
+"""Configuration of the pairs that a model is trained on."""
 
 from dataclasses import dataclass, replace
 
@@ -10,31 +10,31 @@ RECIPES = (TextRecipe.name, *GENERATED)
 
 @dataclass
 class DataConfig:
-    """Where pairs come from.
+    """The source of training and validation pairs.
 
     Attributes:
-      source: `recipe` (made on the fly, endless and never the same pair twice) or `prepared`
-        (written by `tfdeblur data build`).
-      recipe: whose degradation of rendered pages; recipe only, as all down to `name`. All but
-        `scgan_text` are made for photographs and serve to try a model out.
-      patch_size, patches_per_page, domain: fields of `TextRecipe` and `GeneratedRecipe`. Domains
-        for several classes of pairs are divided by commas.
+      source: `recipe` (made on the fly, endless, no pair twice) or `prepared` (written by
+        `tfdeblur data build`).
+      recipe: degradation of rendered pages; this and the fields before `name` are for `recipe`
+        only. All but `scgan_text` are designed for photographs and serve to try out a model.
+      patch_size, patches_per_page, domain: fields of `TextRecipe` and `GeneratedRecipe`. Separate
+        the domains of several classes of pairs by commas.
       noise_max, noise_stage: fields of `TextRecipe`.
-      noise_on_held_out: whether validation and test pairs are noisy too. The papers name no noise
-        for their test sets.
-      name: TFDS name and config such as `blurred_text/x4`; prepared only, as all below. Names for
-        several classes of pairs, of the same sizes, are divided by commas.
+      noise_on_held_out: whether validation and test pairs are noisy too. The papers mention no
+        noise in their test sets.
+      name: TFDS name and config such as `blurred_text/x4`; this and the fields below are for
+        `prepared` only. Separate the names of several classes of pairs, of equal sizes, by commas.
       data_dir: where it was prepared; empty: TFDS's default.
-      train_split: TFDS split that is trained on, perhaps a slice such as `train[:-200]`.
-      validation_split: the same, to validate on; the two must not share pairs.
-      crop_size: side of a random square crop of the target in pixels, a multiple of the scale; 0
-        takes whole images, which must then be of one size.
-      augment_flip: whether every other pair, at random, is mirrored, left to right.
-      augment_rotate: whether pairs are turned by 0, 90, 180 or 270 degrees at random; needs crops,
-        or images that are all square.
-      shuffle_buffer: how many encoded pairs are shuffled at once, besides the files' order. About
-        four times as many are in memory.
-      threads: that make or decode pairs; 0: as TensorFlow sees fit. Their number changes no pair.
+      train_split: TFDS split to train on; may be a slice such as `train[:-200]`.
+      validation_split: TFDS split or slice to validate on; must not share pairs with `train_split`.
+      crop_size: side of a random square crop of the target in pixels, a multiple of the scale; 0:
+        whole images, which must then all have one size.
+      augment_flip: whether to mirror pairs left to right with probability 1/2.
+      augment_rotate: whether to turn pairs by 0, 90, 180 or 270 degrees at random; needs crops or
+        square images.
+      shuffle_buffer: number of encoded pairs shuffled at once, in addition to shuffling the files.
+        Memory holds about four times as many.
+      threads: number that make or decode pairs; 0: TensorFlow decides. It does not change any pair.
     """
 
     source: str = "recipe"
@@ -56,7 +56,7 @@ class DataConfig:
     threads: int = 0
 
     def validate(self) -> None:
-        """Raise ValueError for the first field that is out of its range."""
+        """Raise ValueError for the first field out of its range."""
         if self.source not in SOURCES:
             raise ValueError(f"`data.source` must be one of {SOURCES}. Got: {self.source!r}.")
         if self.source == "prepared" and not self.name:
@@ -95,7 +95,7 @@ class DataConfig:
             part.build_recipe("train")
 
     def classes(self) -> "list[DataConfig]":
-        """Return the data of each class of pairs; of a single class, this object alone."""
+        """Return the config of each class of pairs; for a single class, this object alone."""
         field = "domain" if self.source == "recipe" else "name"
         values = [value.strip() for value in getattr(self, field).split(",")]
         if not all(values) or len(set(values)) < len(values):

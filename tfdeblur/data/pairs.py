@@ -1,7 +1,7 @@
-"""Pairs of degraded and sharp images to evaluate on, from a folder or from prepared data.
+"""Pairs of degraded and sharp images to evaluate on, from a folder or prepared data.
 
-A folder needs no TensorFlow; prepared data is read by TensorFlow Datasets, without its builder's
-code. Nothing is dropped silently: whatever in a folder is not half of a pair is an error.
+A folder needs no TensorFlow; TensorFlow Datasets reads prepared data without its builder's code.
+Nothing is dropped silently: any file in a folder that is not half of a pair is an error.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ LAYOUTS = (("lr", "hr"), ("blurry", "sharp"))  # (degraded, target)
 
 
 class PairError(ValueError):
-    """A pair that cannot be evaluated; the message names its files."""
+    """A pair cannot be evaluated; the message names its files."""
 
 
 class ImagePair(NamedTuple):
@@ -30,7 +30,7 @@ class ImagePair(NamedTuple):
     target: np.ndarray
 
     def as_rgb(self) -> "ImagePair":
-        """Return the pair with three channels, which are equal if it is grey."""
+        """Return the pair with three channels; a grey pair's are equal."""
         degraded, target = (
             np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
             for image in (self.degraded, self.target)
@@ -40,12 +40,12 @@ class ImagePair(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class PairLayout:
-    """Which features of prepared data make a pair.
+    """The features of prepared data that make a pair.
 
     Attributes:
-      degraded: feature of the degraded image; None: it is made from the target when it is read.
+      degraded: feature of the degraded image; None: it is made from the target on reading.
       target: feature of the truth.
-      scale: ratio of target to degraded sides; None: as the images' sizes say.
+      scale: ratio of target to degraded sides; None: given by the images' sizes.
       extras: sides of further images relative to the degraded image's, by feature.
     """
 
@@ -57,7 +57,7 @@ class PairLayout:
 
 @dataclasses.dataclass(frozen=True)
 class PairFile:
-    """A pair on disk; `id` is the name that both files share, below their folders."""
+    """A pair on disk; `id` is the name that both files share below their folders."""
 
     id: str
     degraded: Path
@@ -78,13 +78,13 @@ def open_pairs(
     split: str = "test",
     limit: int | None = None,
 ) -> "list[PairFile] | PreparedPairs | list[ImagePair]":
-    """Open a folder of pairs if `data` is a folder, else the prepared data of that name.
+    """Open `data` as a folder of pairs if it is a folder, else as the name of prepared data.
 
     Args:
       data: a folder, or a name as in `read_prepared`.
       data_dir: as in `read_prepared`.
       split: as in `read_prepared`.
-      limit: take the first so many pairs only; None takes all.
+      limit: how many pairs to take, from the first; None: all.
 
     Raises:
       PairError: see `read_pair_folder` and `read_prepared`.
@@ -109,18 +109,19 @@ def check_scale(pair: ImagePair, scale: int) -> None:
 def read_pair_folder(directory: str | Path) -> list[PairFile]:
     """List the pairs of a folder with `lr/` and `hr/`, or `blurry/` and `sharp/`.
 
-    Two files belong together when their paths below those folders are equal but for the suffix;
-    subfolders are searched. Files whose name starts with a dot are ignored.
+    Two files belong together if their paths below those folders differ at most in the suffix.
+    Subfolders are searched; files whose names start with a dot are ignored.
 
     Args:
-      directory: the folder that holds the two.
+      directory: the folder that holds these two folders.
 
     Returns:
-      The pairs, sorted by id; the images are not read yet.
+      The pairs, sorted by id, with the images not read yet.
 
     Raises:
-      PairError: not exactly one of the two layouts is there, a file has no partner or a suffix
-        that cannot be read, two files share a name, or there is no pair. All such files are listed.
+      PairError: the folder does not have exactly one of the two layouts, a file has no partner or
+        an unsupported suffix, two files share a name, or there is no pair. The message lists all
+        such files.
     """
     directory = Path(directory)
     sides = [directory / name for name in find_layout(directory)]
@@ -139,10 +140,10 @@ def read_pair_folder(directory: str | Path) -> list[PairFile]:
 
 
 def find_layout(directory: Path) -> tuple[str, str]:
-    """Return the names of the two folders of pairs in a folder, one of `LAYOUTS`.
+    """Return the names of a folder's two folders of pairs, one of `LAYOUTS`.
 
     Raises:
-      PairError: not exactly one of the layouts is there.
+      PairError: the folder does not have exactly one of the layouts.
     """
     if not directory.is_dir():
         raise PairError(f"`{directory}` is not a folder.")
@@ -160,7 +161,7 @@ def find_layout(directory: Path) -> tuple[str, str]:
 
 
 def index_images(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, str]]]:
-    """Return id -> file, and (file, reason) of each file that cannot be half of a pair."""
+    """Return id -> file, and (file, reason) for each file that cannot be half of a pair."""
     found: dict[str, Path] = {}
     strays: list[tuple[Path, str]] = []
     for path in sorted(folder.rglob("*")):
@@ -177,15 +178,15 @@ def index_images(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, str]]]
 
 
 class PreparedPairs:
-    """Pairs of prepared TFDS data; may be iterated again and again, in the order of its files.
+    """Pairs of prepared TFDS data, in file order; may be iterated repeatedly.
 
-    A degraded image that is made when it is read is a function of (the data's seed, split, id).
+    A degraded image made on reading is a function of (the data's seed, split, id).
 
     Attributes:
       name: of the prepared data.
-      split: which is read.
-      info: TFDS's of the data.
-      layout: which features make a pair.
+      split: the one read.
+      info: TFDS's description of the data.
+      layout: the features that make a pair.
       blur: makes the degraded image from the target; None if it is a feature.
     """
 
@@ -204,7 +205,7 @@ class PreparedPairs:
         return (pair for pair, _ in self.with_extras())
 
     def with_extras(self) -> Iterator[tuple[ImagePair, dict[str, np.ndarray]]]:
-        """Yield each pair with its further images by feature name."""
+        """Yield each pair with its extra images by feature name."""
         import tensorflow_datasets as tfds
 
         in_file_order = tfds.ReadConfig(interleave_cycle_length=1)
@@ -231,17 +232,17 @@ def read_prepared(
 
     Args:
       name: TFDS name with its config, such as `blurred_text/pages`.
-      data_dir: where it was prepared; None: TFDS's own default.
-      split: a TFDS split, slices such as `test[:64]` included.
+      data_dir: where it was prepared; None: TFDS's default.
+      split: a TFDS split or a slice such as `test[:64]`.
 
     Returns:
-      `ImagePair`s, one per example, of the feature `id` and those that the data's metadata names;
-      of data without such metadata, `lr` and `hr`, or `blurry` and `sharp`.
+      One `ImagePair` per example, from the feature `id` and those that the metadata names; without
+      such metadata, from `lr` and `hr`, or `blurry` and `sharp`.
 
     Raises:
       PairError: TensorFlow Datasets is not installed, nothing is prepared under that name, the
-        split is unknown, or the features are others; of data that is blurred when it is read, also
-        if the bank of kernels is not there or damaged, or the recipe is another release's.
+        split is unknown, or the features are others. For data blurred on reading, also: the bank of
+        kernels is missing or damaged, or the recipe belongs to another release.
     """
     _, builder = _open_builder(name, data_dir)
     pairs = PreparedPairs(builder, name, split)
@@ -263,7 +264,7 @@ def read_prepared(
 
 
 def prepared_splits(name: str, data_dir: str | Path | None = None) -> list[str]:
-    """Return the splits of prepared data that hold examples, sorted.
+    """Return the non-empty splits of prepared data, sorted.
 
     Raises:
       PairError: TensorFlow Datasets is not installed, or nothing is prepared under that name.
@@ -274,7 +275,7 @@ def prepared_splits(name: str, data_dir: str | Path | None = None) -> list[str]:
 
 
 def _open_builder(name: str, data_dir: str | Path | None):
-    """Return the module tensorflow_datasets and the builder of what it has prepared."""
+    """Return the module tensorflow_datasets and the builder of the prepared data."""
     try:
         import tensorflow_datasets as tfds
     except ImportError as error:
@@ -284,7 +285,7 @@ def _open_builder(name: str, data_dir: str | Path | None):
         ) from error
     try:
         builder = tfds.builder(name, data_dir=None if data_dir is None else str(data_dir))
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:  # ValueError: not a name at all
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:  # ValueError: not a valid name
         raise PairError(_not_prepared(name, data_dir)) from error
     if not builder.is_prepared():
         raise PairError(_not_prepared(name, data_dir))

@@ -1,8 +1,8 @@
-"""Batches for training: pairs made on the fly by a recipe, or read from prepared TFRecords.
+"""Training batches: pairs made on the fly by a recipe, or read from prepared TFRecords.
 
-Batch k is a pure function of (configuration, split, batch size, seed, k): neither threads nor an
-interruption change it, and `tf.random.set_seed` does not enter. Prepared data is read by TensorFlow
-Datasets without its builder's code.
+Batch k is a pure function of (configuration, split, batch size, seed, k): threads, interruptions
+and `tf.random.set_seed` do not change it. TensorFlow Datasets reads prepared data without its
+builder's code.
 """
 
 import functools
@@ -22,7 +22,7 @@ from tfdeblur.degradations.recipes import PAGES_ALIVE, GeneratedRecipe, TextReci
 from tfdeblur.images.tensors import Batch, to_float
 
 _ENDLESS = np.iinfo(np.int64).max
-_PYTHON_CALLS = 2  # Rendering mostly holds Python's lock: more threads only wait for it.
+_PYTHON_CALLS = 2  # Rendering mostly holds Python's lock; more threads would only wait.
 
 
 def make_batches(
@@ -39,34 +39,34 @@ def make_batches(
     workers: int = 1,
     ids: bool = False,
 ) -> tf.data.Dataset:
-    """Make the batches from number `start_step` on.
+    """Make the batches from `start_step` on.
 
-    Starting at k yields batch k, k + 1, … of the stream that starts at 0, without making, decoding
-    or cropping the pairs before it.
+    Starting at k yields batches k, k + 1, … of the stream that starts at 0, without making,
+    decoding or cropping earlier pairs.
 
     Args:
       data: the source.
-      split: `train`, `validation` or `test`; of prepared data any TFDS split, `train[:90%]` too.
+      split: `train`, `validation` or `test`; for prepared data, any TFDS split, also `train[:90%]`.
       batch_size: pairs in a batch, a multiple of its classes, sub-batches and replicas.
       seed: of every draw, at least 0.
       start_step: number of the first batch.
-      steps: how many batches to yield; None: endless. Prepared data is shuffled anew in each epoch;
-        the pairs that do not fill the last batch of an epoch are left out of that epoch.
-      sub_batches: batches of equal length that a step cuts a batch into, one for each update of the
+      steps: how many batches to yield; None: endless. Prepared data is reshuffled each epoch; the
+        pairs that do not fill an epoch's last batch are left out of that epoch.
+      sub_batches: number of equal batches that a step cuts a batch into, one for each update of the
         discriminators.
-      replicas: among how many each of them is divided.
-      worker: which process's part of each batch to make, one of `workers`: the shares of its
-        replicas. The pairs of the others are neither decoded nor drawn.
-      workers: how many processes share the replicas evenly.
-      ids: whether batches have `id`, the pairs' names, besides: string `[B]`.
+      replicas: number that share each sub-batch.
+      worker: number of the process, of `workers`, whose part of each batch to make: its replicas'
+        shares. The other processes' pairs are neither decoded nor drawn.
+      workers: number of processes, which share the replicas evenly.
+      ids: whether batches also have `id`, the pairs' names: string `[B]`.
 
     Returns:
-      `Batch`es, laid out so that cutting them in consecutive parts of equal length gives each
-      replica its share of every sub-batch, and each share holds equally many pairs of every class,
-      class by class. The pairs of a sub-batch do not depend on the number of replicas.
+      `Batch`es. Cut into consecutive equal parts, they give each replica its share of every
+      sub-batch; each share has equally many pairs of every class, class by class. The pairs of a
+      sub-batch do not depend on the number of replicas.
 
     Raises:
-      ValueError: an argument or a field is out of its range, prepared data is not there, or has
+      ValueError: an argument or a field is out of its range, or prepared data is missing or has
         fewer pairs than a batch.
     """
     data.validate()
@@ -112,19 +112,19 @@ def make_batches(
 
 
 def make_validation(data: DataConfig, split: str, count: int, seed: int) -> list[ImagePair]:
-    """Make or read whole pairs to validate on, always the same ones.
+    """Make or read whole validation pairs, always the same ones.
 
     Args:
       data: the source.
       split: as in `make_batches`.
-      count: how many. A recipe cuts each from a page of its own; of prepared data the first ones.
+      count: number of pairs. A recipe cuts each from its own page; prepared data gives the first.
       seed: of a recipe's draws.
 
     Returns:
       `count` pairs `(id, degraded, target)` of uint8 images, RGB even if the data is grey.
 
     Raises:
-      ValueError: a field is out of its range, or prepared data is not there or has too few pairs.
+      ValueError: a field is out of its range, or prepared data is missing or has too few pairs.
     """
     data.validate()
     if count < 1:
@@ -150,7 +150,7 @@ def make_validation(data: DataConfig, split: str, count: int, seed: int) -> list
 def _validation_of_classes(
     classes: list[DataConfig], split: str, count: int, seed: int
 ) -> list[ImagePair]:
-    """Take the pairs from each class by turns."""
+    """Take pairs from the classes in turn."""
     share = -(-count // len(classes))
     parts = [make_validation(part, split, share, seed) for part in classes]
     return [pair for members in zip(*parts, strict=True) for pair in members][:count]
@@ -161,7 +161,7 @@ def _one_per_page(recipe: TextRecipe | GeneratedRecipe, count: int) -> range:
 
 
 def batch_order(batch_size: int, classes: int, sub_batches: int, replicas: int) -> np.ndarray:
-    """Return which pair, counted class by class, stands at each place of a batch.
+    """Return the pair, counted class by class, at each place of a batch.
 
     Places are counted by replica, then by sub-batch, class and pair.
     """
@@ -170,7 +170,7 @@ def batch_order(batch_size: int, classes: int, sub_batches: int, replicas: int) 
 
 
 def _joined(order: np.ndarray, *parts: dict[str, tf.Tensor]) -> Batch:
-    """Join the classes of a batch in `order`, and number them if there are several."""
+    """Join a batch's classes in `order`, and number them if there are several."""
     joined = {name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]}
     if (order[1:] < order[:-1]).any():
         joined = {name: tf.gather(value, order) for name, value in joined.items()}
@@ -222,20 +222,20 @@ def _recipe_id(split: str, number: int) -> str:
 
 
 def page_interleaved(position: int, patches_per_page: int) -> int:
-    """Return which pair stands at a position of a recipe's endless stream.
+    """Return the pair at a position of a recipe's endless stream.
 
-    Consecutive positions alternate between `PAGES_ALIVE` pages, so that a batch mixes pages; each
-    page is used up before it is dropped, and one page at a time is new, so that the cost is even.
+    Consecutive positions alternate between `PAGES_ALIVE` pages, so a batch mixes pages. Each page
+    is used up before it is dropped, and pages start one at a time, to spread the cost evenly.
 
     Args:
       position: number of the pair in the stream, counted from 0.
-      patches_per_page: how many consecutive pair numbers share a page.
+      patches_per_page: number of consecutive pair numbers that share a page.
 
     Returns:
-      The pair's number in its recipe: never the same for two positions.
+      The pair's number in its recipe, different for every position.
     """
     turn, column = divmod(position, PAGES_ALIVE)
-    # Columns start at different patches of their first page: they change pages at different times.
+    # Columns start at different patches of their first page, so that their page changes spread out.
     round_, patch = divmod(turn + column * patches_per_page // PAGES_ALIVE, patches_per_page)
     page = round_ * PAGES_ALIVE + column
     return page * patches_per_page + patch

@@ -1,8 +1,8 @@
-"""Images that Python makes inside a tf.data pipeline.
+"""Make images in Python inside a tf.data pipeline.
 
-TensorFlow goes on making batches ahead while the interpreter ends, as after an error or Ctrl-C, and
-a thread that then waits for Python's lock aborts the process or lets it hang. So no call is let in
-once the interpreter is about to end.
+TensorFlow keeps prefetching batches while the interpreter shuts down, as after an error or Ctrl-C,
+and a thread that then waits for Python's lock aborts or hangs the process. So calls are refused
+once the interpreter is about to shut down.
 """
 
 import atexit
@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-_QUIET = 0.1  # Seconds without a call after which none waits for the lock any more.
+_QUIET = 0.1  # After this many seconds without a call, none waits for the lock.
 
 
 class _Calls:
-    """Which calls run; `end` refuses further ones and waits until none has come for a while."""
+    """Tracks running calls; `end` refuses new ones and waits until none has come for a while."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -29,7 +29,7 @@ class _Calls:
         with self._lock:
             self._latest = time.monotonic()
             if self._ended:
-                raise StopIteration  # To TensorFlow, the end of the data; it logs nothing.
+                raise StopIteration  # TensorFlow takes it for the end of the data and logs nothing.
             self._running += 1
         try:
             return function(*inputs)
@@ -54,11 +54,11 @@ def python_images(
     inputs: Sequence[tf.Tensor],
     shapes: Sequence[Sequence[int]],
 ) -> list[tf.Tensor]:
-    """Call a Python function that makes images, as a part of a `tf.data` function.
+    """Call a Python function that makes images inside a `tf.data` function.
 
     Args:
-      function: takes the inputs as numpy values and returns uint8 images; several threads call it.
-      inputs: its arguments.
+      function: takes the inputs as numpy values, returns uint8 images; called by several threads.
+      inputs: the function's arguments.
       shapes: of the images.
     """
     made = tf.numpy_function(

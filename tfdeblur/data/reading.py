@@ -1,4 +1,4 @@
-"""Training pairs from prepared data: read, decode, cut, blur if need be, flip and turn."""
+"""Training pairs from prepared data: read, decode, cut, blur if needed, flip and turn."""
 
 import functools
 from collections.abc import Mapping
@@ -15,24 +15,24 @@ from tfdeblur.data.records import ShuffledRecords
 from tfdeblur.data.stream import Stream
 
 _ENDLESS = np.iinfo(np.int64).max
-_ORDER, _CROP, _TURN = range(3)  # What a draw is for.
+_ORDER, _CROP, _TURN = range(3)  # The purposes of draws.
 
 
 def prepared_pairs(data: DataConfig, stream: Stream) -> tf.data.Dataset:
-    """Read an endless stream of pairs from its first batch on.
+    """Read an endless stream of pairs from `stream.start_step` on.
 
-    Each epoch has another order and holds as many whole batches as there are.
+    Each epoch has a new order and as many whole batches as the data fills.
 
     Args:
-      data: of which the fields for prepared data are used.
-      stream: what is wanted.
+      data: only its fields for prepared data are used.
+      stream: the part to read.
 
     Returns:
-      Pairs as dicts of uint8 `[H, W, C]`: `degraded`, `target` and the data's extras; and `id` if
-      it is wanted.
+      Pairs as dicts of uint8 `[H, W, C]`: `degraded`, `target` and the data's extras; also `id` if
+      `stream.ids`.
 
     Raises:
-      ValueError: the data is not there, does not fit `data`, or has fewer pairs than a batch.
+      ValueError: the data is missing, does not fit `data`, or has fewer pairs than a batch.
     """
     split, batch_size, seed = stream.split, stream.batch_size, stream.seed
     pairs = read_prepared(data.name, data.data_dir or None, split)
@@ -60,7 +60,7 @@ def prepared_pairs(data: DataConfig, stream: Stream) -> tf.data.Dataset:
 
 
 class PairDecoder:
-    """Makes a training pair of a record: a function of (record, seed, position) alone.
+    """Makes a training pair from a record, as a pure function of (record, seed, position).
 
     Raises:
       ValueError: the data's files or sizes do not fit `data`.
@@ -92,7 +92,7 @@ class PairDecoder:
     def decode(
         self, position: tf.Tensor, record: tf.Tensor, with_id: bool = False
     ) -> dict[str, tf.Tensor]:
-        """Decode record number `position` of the stream; see `prepared_pairs`."""
+        """Decode record `position` of the stream; see `prepared_pairs`."""
         example = self._features.deserialize_example(record)
         images = {key: example[name] for key, name in self._sources.items()}
         if self._varying:
@@ -113,7 +113,7 @@ class PairDecoder:
     def _blurred(
         self, blur: BlurOnReading, sharp: tf.Tensor, position: tf.Tensor, seed: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """Cut a square from a sharp image and blur it; what lies around it is blurred into it."""
+        """Cut a square from a sharp image and blur it; its surroundings blur into it."""
         side = self._data.crop_size
         window = draw_corner(sharp, side, seed) if side and not blur.varies else ()
 
@@ -131,7 +131,7 @@ class PairDecoder:
         return {"degraded": degraded, "target": target}
 
     def _check_shapes(self) -> None:
-        """Check what the features say about the images' sizes."""
+        """Check the image sizes that the features state."""
         data, scale, crop_size = self._data, self._scale, self._data.crop_size
         got = ", ".join(f"{key} {shape}" for key, shape in sorted(self._shapes.items()))
         height, width = self._shapes["target"][:2]
@@ -157,7 +157,7 @@ class PairDecoder:
             )
 
     def _assertions(self, name: tf.Tensor, images: Mapping[str, tf.Tensor]) -> list[tf.Operation]:
-        """Check the sizes of one pair, of data whose images differ in size."""
+        """Check the sizes of one pair, for data whose images differ in size."""
         sizes = {key: tf.shape(image)[:2] for key, image in images.items()}
         degraded = sizes["target"] // self._scale
         fit = [size == self._factors[key] * degraded for key, size in sizes.items()]
@@ -185,6 +185,6 @@ class PairDecoder:
 
 
 def _scale_of(pairs: PreparedPairs) -> int:
-    """Return the scale of data that does not name it, as its first pair has it."""
+    """Return the scale of the first pair, for data that does not state a scale."""
     first = next(iter(pairs))
     return max(1, first.target.shape[0] // first.degraded.shape[0])

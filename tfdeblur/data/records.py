@@ -1,7 +1,7 @@
-"""The order in which encoded examples are read from the files of prepared data.
+"""Read encoded examples from the files of prepared data in shuffled order.
 
-An epoch is a function of its seed. It may be begun at any record: what comes before is neither
-decoded nor, but for a part of one group of files, read.
+An epoch is a function of its seed. It can start at any record: earlier ones are not decoded, nor,
+except for part of one group of files, read.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ class FilePart(Protocol):
 
     Attributes:
       filename: path of the file.
-      skip: how many records stand before them.
-      take: how many they are.
+      skip: number of records before them.
+      take: number of records.
     """
 
     filename: str
@@ -29,10 +29,10 @@ class FilePart(Protocol):
 
 
 class ShuffledRecords:
-    """Encoded examples, drawn in another order in each epoch.
+    """Encoded examples, in a new order each epoch.
 
-    The files are put into a random order and `FILES_AT_ONCE` of them are a group. The groups follow
-    one another. In a group the files' records are taken in turn, one of each file, and chunks of
+    The files are put into a random order and split into groups of `FILES_AT_ONCE`, which follow one
+    another. Within a group, records are taken from the files in turn, one from each, and chunks of
     `shuffle_buffer` of them are shuffled.
 
     Attributes:
@@ -47,12 +47,12 @@ class ShuffledRecords:
         self.count = sum(self._takes)
 
     def chunks(self, seed: tf.Tensor, first: tf.Tensor, end: tf.Tensor) -> tf.data.Dataset:
-        """Read a part of an epoch.
+        """Read part of an epoch.
 
         Args:
-          seed: `[2]` of the epoch.
+          seed: `[2]`, of the epoch.
           first: int64, number of the first record in the epoch's order.
-          end: int64, number behind the last one.
+          end: int64, number after the last one.
 
         Returns:
           String tensors of any length: the records in the epoch's order, chunk by chunk.

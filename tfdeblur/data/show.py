@@ -1,4 +1,4 @@
-"""Contact sheets of prepared data, as the papers print theirs."""
+"""Contact sheets of prepared data, like those in the papers."""
 
 import itertools
 from pathlib import Path
@@ -13,21 +13,21 @@ from tfdeblur.reporting.sheets import Picture, contact_sheet
 def example_sheet(
     name: str, data_dir: str | Path | None = None, split: str = "train", count: int = 6
 ) -> np.ndarray:
-    """Draw the first examples of prepared data, one to a row: degraded, extras, target.
+    """Draw the first examples of prepared data, one per row: degraded, extras, target.
 
-    Smaller images are enlarged by a whole factor, without interpolation, to the target's size.
+    Smaller images are enlarged to the target's size by a whole factor, without interpolation.
 
     Args:
       name: as in `pairs.read_prepared`.
-      data_dir: as there.
-      split: as there.
-      count: how many rows, at least 1.
+      data_dir: as in `pairs.read_prepared`.
+      split: as in `pairs.read_prepared`.
+      count: number of rows, at least 1.
 
     Returns:
       `[H, W, 3]` uint8.
 
     Raises:
-      tfdeblur.data.pairs.PairError: nothing is prepared under that name, or it has no such split.
+      tfdeblur.data.pairs.PairError: nothing is prepared under that name, or the split is unknown.
     """
     rows = []
     pairs = read_prepared(name, data_dir, split)
@@ -41,7 +41,7 @@ def example_sheet(
 def write_example_sheet(
     path: str | Path, name: str, data_dir: str | Path | None, split: str, count: int
 ) -> None:
-    """Write `example_sheet` to a picture. Raises OSError if it cannot be written."""
+    """Write `example_sheet` as a picture. Raises OSError if it cannot be written."""
     write_image(Path(path), example_sheet(name, data_dir, split, count))
 
 

@@ -1,4 +1,4 @@
-"""Which part of a stream of pairs is wanted."""
+"""The part of a stream of pairs that a process makes."""
 
 from typing import NamedTuple
 
@@ -7,14 +7,14 @@ import tensorflow as tf
 
 
 class Stream(NamedTuple):
-    """An endless stream of pairs, in batches, of which a process makes its part.
+    """An endless stream of pairs in batches, and the part that this process makes.
 
     Attributes:
-      split: a TFDS split, slices included; of a recipe `train`, `validation` or `test`.
-      batch_size: pairs in a batch, of all processes.
+      split: a TFDS split or slice; for a recipe, `train`, `validation` or `test`.
+      batch_size: pairs in a batch, over all processes.
       seed: of every draw.
       start_step: number of the first batch.
-      mine: int64, rising; which pairs of each batch this process makes.
+      mine: int64, increasing; the pairs of each batch that this process makes.
       ids: whether pairs have their name as `id`.
     """
 
@@ -26,6 +26,6 @@ class Stream(NamedTuple):
     ids: bool = False
 
     def wanted(self, position: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
-        """Tell whether this process makes the pair at a position, counted from batch 0 on."""
+        """Tell whether this process makes the pair at a position, counted from batch 0."""
         mine = np.isin(np.arange(self.batch_size), self.mine)
         return tf.constant(mine)[position % self.batch_size]

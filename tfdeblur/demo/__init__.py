@@ -1,1 +1,1 @@
-"""What a newcomer sees first."""
+"""The quickstart for newcomers."""

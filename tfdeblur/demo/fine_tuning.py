@@ -1,6 +1,6 @@
-"""Second half of the quickstart: fine-tune the shipped model on a domain it has never seen.
+"""Second half of the quickstart: fine-tune the shipped model on a domain new to it.
 
-That is `dark_mode`: light text on dark screens.
+The domain is `dark_mode`: light text on dark screens.
 """
 
 import shutil
@@ -37,7 +37,7 @@ def fine_tune(output: Path, steps: int) -> tuple[Chapter, Gain]:
     """
     print(f"\nFine-tuning {MODEL} on `{DOMAIN}`, {steps} steps:")
     workdir = output / DOMAIN
-    shutil.rmtree(workdir, ignore_errors=True)  # Always from the shipped model, never resumed.
+    shutil.rmtree(workdir, ignore_errors=True)  # Always start from the shipped model; never resume.
     train(experiment(steps), workdir)
     tuned = make_restore(load_trained(workdir, "latest").generator)
     pairs = shipped.draw(DOMAIN, _PATCH_SIZE)
@@ -62,7 +62,7 @@ def fine_tune(output: Path, steps: int) -> tuple[Chapter, Gain]:
 
 
 def experiment(steps: int) -> ExperimentConfig:
-    """Return the experiment: the pixel loss alone, from the shipped weights, on `DOMAIN`."""
+    """Return the experiment: only the pixel loss, from the shipped weights, on `DOMAIN`."""
     return ExperimentConfig(
         name=f"quickstart_{DOMAIN}",
         model=SCGANConfig(objective="pixel"),

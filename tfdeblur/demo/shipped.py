@@ -1,7 +1,7 @@
-"""First half of the quickstart, without TensorFlow: the shipped model on pages it has never seen.
+"""First half of the quickstart, without TensorFlow: the shipped model on unseen pages.
 
-Every picture of the quickstart is drawn from the test split, whose font families, texts and blurs
-training never saw.
+Every picture of the quickstart is drawn from the test split; its font families, texts and blurs
+never occur in training.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,16 +22,16 @@ MODEL = "scgan_text"
 COUNT = 64  # Pictures of each domain.
 SEED = 20_171_022  # Of every picture.
 PROTOCOL = make_protocol("rgb", 4)
-_PAGE_SIZE = 200  # Pixels; 50 px low-resolution, as SCGAN's test images.
+_PAGE_SIZE = 200  # Pixels; 50 px low-resolution, like SCGAN's test images.
 _SHOWN = 6
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """What one half of the quickstart found.
+    """Results of one half of the quickstart.
 
     Attributes:
-      summary: of the scores, as `evaluation.evaluate.summarise` makes it.
+      summary: of the scores, from `evaluation.evaluate.summarise`.
       parts: of the HTML page.
     """
 
@@ -40,7 +40,7 @@ class Chapter:
 
 
 def score_shipped() -> Chapter:
-    """Score the shipped model on held-out printed pages beside bicubic, and print the table."""
+    """Score the shipped model and bicubic on held-out printed pages, and print the table."""
     restore = Restorer.load(MODEL).restore
     pairs = draw("print", _PAGE_SIZE)
     scores = score_pairs(restore, pairs, 4, PROTOCOL)
@@ -59,7 +59,7 @@ def score_shipped() -> Chapter:
 
 
 def draw(domain: str, size: int) -> list[ImagePair]:
-    """Draw `COUNT` pairs of the test split, each from a page of its own.
+    """Draw `COUNT` pairs of the test split, each from its own page.
 
     Args:
       domain: of the pages; see `degradations.pages`.
@@ -75,21 +75,21 @@ def draw(domain: str, size: int) -> list[ImagePair]:
 
 
 def print_table(title: str, systems: Mapping[str, Scores]) -> None:
-    """Print the mean PSNR and SSIM of each system, of `bicubic` that of the baseline."""
+    """Print the mean PSNR and SSIM of each system; `bicubic` shows the baseline's."""
     print(f"\n{title}\n{'':<28} {'PSNR (dB)':>9} {'SSIM':>8}")
     for name, psnr, ssim in _rows(systems):
         print(f"{name:<28} {psnr:>9} {ssim:>8}")
 
 
 def html_table(systems: Mapping[str, Scores]) -> str:
-    """Return the same as HTML."""
+    """Return the mean PSNR and SSIM of each system as HTML."""
     return html.table(("", "PSNR (dB)", "SSIM"), _rows(systems))
 
 
 def sheet(
     pairs: list[ImagePair], restore: Callable[[np.ndarray], np.ndarray], name: str
 ) -> np.ndarray:
-    """Draw the first pairs: bicubic, restored under `name`, truth. Returns `[H, W, 3]` uint8."""
+    """Draw the first pairs: bicubic, restored (labelled `name`), truth; `[H, W, 3]` uint8."""
     return contact_sheet(
         [
             [

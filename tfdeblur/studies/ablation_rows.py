@@ -14,12 +14,12 @@ BIAS = "biases that a norm removes"
 
 
 def _one_tap(config):
-    """Stands for VGG-19."""
+    """Return a stand-in for VGG-19."""
     return lambda images: [images[:, ::2, ::2]]
 
 
 def _taps(config):
-    """Stands for VGG-19: its taps' weights, of ever smaller images."""
+    """Return a stand-in for VGG-19 with its taps' weights, on ever smaller images."""
     weights = VGG_TAPS[config.vgg_variant].values()
     return lambda images: [
         tf.cast(weight, tf.float32) * images[:, :: 2**level, :: 2**level]

@@ -1,4 +1,4 @@
-"""The page of all ablations, in Markdown; see `studies.ablations`."""
+"""The page of all ablations in Markdown; see `studies.ablations`."""
 
 import itertools
 
@@ -60,7 +60,7 @@ def table(system: System) -> str:
 
 
 def differences(default: Facts, other: Facts) -> tuple[str, ...]:
-    """Return the cells of a row from the parameters on: beside them, what differs."""
+    """Return a row's cells from the parameters on: the parameters, then the differences."""
     change = other.parameters["network"] - default.parameters["network"]
     judges = {name: count for name, count in other.parameters.items() if name != "network"}
     same = judges.items() == {k: v for k, v in default.parameters.items() if k != "network"}.items()
@@ -84,7 +84,7 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def _whole(facts: Facts):
-    """The default's rows: a network in a phase each."""
+    """Yield the default's rows, one for each network in each phase."""
     for start in sorted(facts.phases):
         for name, each in facts.phases[start].items():
             missing = _list(facts.groups[name] - each.reached)
@@ -105,7 +105,7 @@ def _output(default: Facts, other: Facts) -> str:
 
 
 def _by_phase(default: Facts, other: Facts, compare) -> str:
-    """Compare from every step on at which either enters a phase; join what stays the same."""
+    """Compare from each step at which either enters a phase; merge equal results."""
     steps = sorted({*default.phases, *other.phases})
     texts = [(step, compare(default, other, step)) for step in steps]
     parts = [next(group) for _, group in itertools.groupby(texts, key=lambda each: each[1])]
@@ -115,7 +115,7 @@ def _by_phase(default: Facts, other: Facts, compare) -> str:
 
 
 def _pairs(default: Facts, other: Facts, step: int):
-    """Yield name, the default's objective and the other's; empty where there is none."""
+    """Yield name, the default's objective and the other's; empty if there is none."""
     nothing = Objective({}, {}, frozenset())
     before, after = default.at(step), other.at(step)
     for name in {**before, **after}:

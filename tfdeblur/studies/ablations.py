@@ -1,7 +1,7 @@
-"""What each ablation of a paper changes, read off the models that are built.
+"""Determine what each ablation of a paper changes, from the built models.
 
-Parameters are those of the networks in the paper's size. Everything else is seen when a thin model
-runs on a tiny batch: its outputs, the terms of each objective, and the weights that they move.
+Parameters are counted on networks of the paper's size. Everything else is observed by running a
+thin model on a tiny batch: its outputs, the terms of each objective, and the weights they move.
 """
 
 import dataclasses
@@ -22,19 +22,19 @@ from tfdeblur.models.base import (
 from tfdeblur.models.config import ModelConfig
 from tfdeblur.stack import keras
 
-COUNT = 4  # Pairs in a batch: two a class for MCGAN; batch norms of one pixel need three.
-VANISHING = 1e-3  # Relative to the largest gradient in a layer; what is below is rounding.
+COUNT = 4  # Pairs in a batch: two per class for MCGAN; batch norms of one pixel need three.
+VANISHING = 1e-3  # Relative to the largest gradient in a layer; anything below is rounding.
 
 
 class Row(NamedTuple):
-    """An ablation: fields of the model's config by name, and where the paper has it."""
+    """An ablation: the model config's fields by name, and where the paper describes it."""
 
     overrides: Mapping[str, Any]
     source: str
 
     @property
     def arguments(self) -> list[str]:
-        """As on the command line of `tfdeblur train`."""
+        """Return the arguments for the command line of `tfdeblur train`."""
         return [f"--config.model.{name}={value}" for name, value in self.overrides.items()]
 
 
@@ -42,17 +42,17 @@ class System(NamedTuple):
     """A paper's model and its ablations.
 
     Attributes:
-      title: of its table.
-      experiment: whose command line takes the rows' arguments; its model is the default.
-      config: the class of its model config.
-      tiny: fields that make the network thin and shallow; a row's come before them.
-      side: of the tiny degraded images, in pixels, or the smallest legal side above.
-      extractor: config -> stand-in for VGG-19, where the objective may have a perceptual term.
-      groups: per network ("network", "discriminator") pairs of a pattern of weights' names and what
-        they are called; the first that matches counts.
-      rows: its ablations.
-      excluded: fields of the config that are no ablation.
-      elsewhere: ablations that are no field of the model: arguments, and where the paper has them.
+      title: of the system's table.
+      experiment: takes the rows' arguments on its command line; its model is the default.
+      config: the class of the model config.
+      tiny: fields that make the network thin and shallow; a row's fields override them.
+      side: of the tiny degraded images, in pixels, rounded up to the next legal side.
+      extractor: config -> stand-in for VGG-19, if the objective may have a perceptual term.
+      groups: by network ("network", "discriminator"), pairs of a pattern of weight names and the
+        group's name; the first match counts.
+      rows: the ablations.
+      excluded: fields of the config that are not ablations.
+      elsewhere: ablations outside the model's fields: arguments, and where the paper has them.
     """
 
     title: str
@@ -68,12 +68,12 @@ class System(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """What a network is trained by in one phase.
+    """The training objective of a network in one phase.
 
     Attributes:
       weights: of the terms, by name.
       means: of the terms' values, by name.
-      reached: groups of the network's weights that have a gradient.
+      reached: groups of the network's weights that receive a gradient.
     """
 
     weights: Mapping[str, float]
@@ -83,16 +83,16 @@ class Objective(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What is seen of a model.
+    """Observations of a model.
 
     Attributes:
-      parameters: by network, in the paper's size; "network" is what is trained.
+      parameters: by network, in the paper's size; "network" is the trained one.
       shapes: of the thin networks' weights, in order.
-      groups: what the thin networks are made of.
+      groups: groups of weights in the thin networks.
       degraded: shape of the tiny input.
       outputs: shapes by name.
-      restored: the tiny images, of the first phase.
-      phases: first step -> network -> its objective, for every network that is trained in it.
+      restored: the tiny images, from the first phase.
+      phases: first step -> network -> its objective, for every network trained in the phase.
     """
 
     parameters: Mapping[str, int]
@@ -104,20 +104,20 @@ class Facts:
     phases: Mapping[int, Mapping[str, Objective]]
 
     def at(self, step: int) -> Mapping[str, Objective]:
-        """Return the objectives of the phase that a step belongs to."""
+        """Return the objectives of a step's phase."""
         return self.phases[max(start for start in self.phases if start <= step)]
 
 
 def observe(
     system: System, overrides: Mapping[str, Any] = {}, default: Facts | None = None
 ) -> Facts:
-    """Build a system's model with some fields overridden, in the paper's size and thin, and run it.
+    """Build a model with overrides, in the paper's size and thin, and run the thin one.
 
     Args:
-      system: of which paper.
+      system: the paper's model and ablations.
       overrides: fields of its config.
-      default: facts without overrides. Networks that are as thin models what the default's are, are
-        so in the paper's size, and not built again.
+      default: facts without overrides. Networks equal to the default's when thin are equal in the
+        paper's size too and are not rebuilt.
     """
     model = _thin_model(system, {**system.tiny, **overrides})
     networks = _networks(model)
@@ -157,7 +157,7 @@ def _thin_model(system: System, fields: Mapping[str, Any]) -> RestorationModel:
 
 
 def _batch(config: ModelConfig, side: int) -> Batch:
-    """Everything that any objective asks for; classes in equal blocks."""
+    """Make a batch with everything that any objective needs; classes in equal blocks."""
     side = config.fixed_input_size or _legal(config, side)
     large = config.scale * side
     sides = {"degraded": side, "lr_sharp": side, "target": large, "hr_blurry": large}
@@ -199,7 +199,7 @@ def _run(system: System, model: RestorationModel, batch: Batch):
 
 
 def _moved(weights, gradients) -> list[tf.Variable]:
-    """Return the weights whose gradient is there and, beside those of their layer, not rounding."""
+    """Return the weights whose gradient exists and exceeds rounding, relative to their layer's."""
     sizes = [0.0 if g is None else float(tf.reduce_max(tf.abs(g))) for g in gradients]
     layers = [weight.name.rpartition("/")[0] for weight in weights]
     largest = {layer: 0.0 for layer in layers}
@@ -210,7 +210,7 @@ def _moved(weights, gradients) -> list[tf.Variable]:
 
 
 def _groups(system: System, network: str, weights: Iterable[tf.Variable]) -> frozenset[str]:
-    """Name the groups that the trained ones of some weights belong to."""
+    """Name the groups that contain the trainable ones among some weights."""
     patterns = system.groups["network" if network == "network" else "discriminator"]
     found = set()
     for weight in weights:

@@ -1,4 +1,4 @@
-"""What the networks of the experiments are: parameters, operations, receptive field."""
+"""The networks of the experiments: parameters, operations, receptive field."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from tfdeblur.training.experiment import ExperimentConfig
 
 
 class Parameters(NamedTuple):
-    """How many numbers a network has.
+    """The number of parameters of a network.
 
     Attributes:
       trained: by gradients.
@@ -30,9 +30,9 @@ class Architecture:
 
     Attributes:
       model_config: what they were built from.
-      generator: the parameters of what is trained to restore; what is exported may be a part of it.
-      discriminators: the same by name.
-      macs: of restoring one image of `model_config.training_size` pixels a side.
+      generator: parameters of the restoring network as trained; the export may be a part of it.
+      discriminators: parameters of each discriminator, by name.
+      macs: for restoring one image of `model_config.training_size` pixels a side.
     """
 
     model_config: ModelConfig
@@ -42,7 +42,7 @@ class Architecture:
 
 
 def describe(model_config: ModelConfig) -> Architecture:
-    """Build the networks of a model config and count.
+    """Build the networks of a model config and count their parameters and MACs.
 
     Raises:
       ValueError: a field is out of its range.
@@ -60,10 +60,10 @@ def describe(model_config: ModelConfig) -> Architecture:
 def same_architecture(
     experiments: Iterable[ExperimentConfig],
 ) -> list[tuple[ModelConfig, list[str]]]:
-    """Bring experiments together whose models have one class and equal fields.
+    """Group experiments whose models have the same class and equal fields.
 
     Returns:
-      Each model config and the names of its experiments, in the order of their first ones.
+      Each model config and the names of its experiments, ordered by the first of them.
     """
     groups: list[tuple[ModelConfig, list[str]]] = []
     for experiment in experiments:
@@ -76,7 +76,7 @@ def same_architecture(
 
 
 def changed_fields(model_config: ModelConfig) -> dict[str, Any]:
-    """Return the fields of a model config that are not at their defaults."""
+    """Return the fields of a model config that differ from their defaults."""
     default = dataclasses.asdict(type(model_config)())  # type: ignore[call-overload]
     fields = dataclasses.asdict(model_config)  # type: ignore[call-overload]
     return {name: value for name, value in fields.items() if value != default[name]}

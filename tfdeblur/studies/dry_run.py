@@ -1,4 +1,4 @@
-"""What a training would be, before it is begun: configuration, sizes, memory, time of a step."""
+"""Preview a training before it starts: configuration, sizes, memory, time per step."""
 
 import dataclasses
 import json
@@ -22,24 +22,24 @@ from tfdeblur.training.batch_stream import make_training_batches
 from tfdeblur.training.experiment import ExperimentConfig
 from tfdeblur.training.runtime import configure, make_strategy
 
-STEPS = 3  # That are timed, after the first.
+STEPS = 3  # Timed steps, after the first.
 
 
 def _print(line: str) -> None:
-    print(line, flush=True)  # A process that is killed loses what waits in its buffers.
+    print(line, flush=True)  # A killed process loses its buffered output.
 
 
 def dry_run(config: ExperimentConfig, report: Callable[[str], None] = _print) -> None:
-    """Print the experiment as it would be run, then run a few steps of it in memory.
+    """Print the experiment as it would run, then run a few steps in memory.
 
-    What can be known without running comes first: a step that does not fit may end the process.
+    Facts that need no running come first: a step that exceeds memory may kill the process.
 
     Args:
       config: the experiment.
-      report: takes each line.
+      report: called with each line.
 
     Raises:
-      ValueError: a field is out of its range, or the data is not there.
+      ValueError: a field is out of its range, or the data is missing.
     """
     config.validate()
     report(json.dumps(dataclasses.asdict(config), indent=2))
@@ -50,7 +50,7 @@ def dry_run(config: ExperimentConfig, report: Callable[[str], None] = _print) ->
         f"runs on: {replicas} replica(s), {environment['precision']}, "
         f"{', '.join(environment['devices'])}"
     )
-    batches = make_training_batches(  # Of the first replica.
+    batches = make_training_batches(  # The first replica's.
         config, seed=config.seed, steps=1 + STEPS, replicas=replicas, workers=replicas
     )
     model = build_without_vgg_weights(config)
@@ -79,11 +79,11 @@ def _sizes(model: RestorationModel) -> list[str]:
 
 
 def state_bytes(model: RestorationModel, averaged: bool) -> int:
-    """Add up what a compiled model keeps between two steps: weights, VGG-19's too, and slots.
+    """Add up what a compiled model keeps between steps: weights, including VGG-19's, and slots.
 
     Args:
       model: compiled.
-      averaged: whether there is an average of the trained network's weights besides.
+      averaged: whether to add an average of the trained network's weights.
     """
     optimizers = [model.generator_optimizer, *model.discriminator_optimizers.values()]
     variables = [*model.weights, *(v for optimizer in optimizers for v in optimizer.variables)]
@@ -98,7 +98,7 @@ def _measured(
     share: int,
     macs: int,
 ) -> list[str]:
-    """Run the first steps of one replica."""
+    """Run one replica's first steps."""
     step = tf.function(model.train_step, autograph=False)
     seconds = []
     for batch in batches:

@@ -1,13 +1,13 @@
-"""How many multiplications a network costs, counted before anything runs.
+"""Count a network's multiplications before anything runs.
 
-The graph of a function of fixed shapes is walked; its operations are not executed. Counted are the
-multiply-accumulates (MACs) of convolutions, transposed or not, of their gradients and of matrix
-products, taps that fall on a zero border included; two floating point operations each. Everything
-else, norms and activations above all, is left out, and so is what no result depends on, such as the
-gradient of a first layer's input: TensorFlow does not compute it either.
+We walk the graph of a function with fixed shapes without executing it, and count the
+multiply-accumulates (MACs, two floating point operations each) of convolutions, transposed or not,
+of their gradients and of matrix products, including taps on a zero border. Everything else, mainly
+norms and activations, is left out, as are operations that no result depends on, such as the
+gradient of a first layer's input, which TensorFlow does not compute either.
 
-TensorFlow's own profiler does not serve here: it does not look into functions that a graph calls,
-and takes operations of unknown shape for free.
+TensorFlow's own profiler is unsuitable: it skips functions that a graph calls, and counts
+operations of unknown shape as free.
 """
 
 import math
@@ -25,7 +25,7 @@ CONVOLUTIONS = tuple(
     for gradient in ("", "BackpropInput", "BackpropFilter")
 )
 PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2")
-COSTLY = ("Conv", "MatMul", "Einsum")  # In the name of what must not be taken for free.
+COSTLY = ("Conv", "MatMul", "Einsum")  # In the names of operations that must not count as free.
 ALIASES = ("Identity", "ReadVariableOp", "Reshape", "StopGradient", "Placeholder", "Const")
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
@@ -34,8 +34,8 @@ def network_macs(network: keras.Model, shape: Sequence[int]) -> int:
     """Count the MACs of one pass of a network, without training.
 
     Args:
-      network: of one input.
-      shape: of that input, all of it known: `(B, H, W, C)`.
+      network: takes one input.
+      shape: of that input, fully known: `(B, H, W, C)`.
 
     Raises:
       ValueError: the shape of a counted operation cannot be known.
@@ -45,23 +45,23 @@ def network_macs(network: keras.Model, shape: Sequence[int]) -> int:
 
 
 def count_macs(function: Any) -> int:
-    """Count the MACs of a concrete function: what its outputs and its side effects need.
+    """Count the MACs that a concrete function's outputs and side effects need.
 
     Args:
-      function: a `tf.types.experimental.ConcreteFunction`. A function that it calls several times
-        counts as often, and whole.
+      function: a `tf.types.experimental.ConcreteFunction`. Functions that it calls count in full,
+        once per call.
 
     Raises:
-      ValueError: the shape of a counted operation is not known; or there is one in a loop or in a
-        branch, whose number of runs is not known; or one of a kind that this does not count.
+      ValueError: a counted operation has an unknown shape, or is in a loop or branch that runs an
+        unknown number of times; or a costly operation is of a kind not counted here.
     """
     return _graph_macs(function.graph, {})
 
 
 def tensor_bytes(function: Any) -> int:
-    """Add up all tensors that a concrete function makes, as if none were freed or shared.
+    """Add up the bytes of all tensors in a concrete function, as if none were freed or shared.
 
-    Tensors of unknown shape count nothing, those in a loop once.
+    Tensors of unknown shape are not counted, those in a loop once.
     """
     return _graph_bytes(function.graph, {})
 
@@ -85,7 +85,7 @@ def _bytes(tensor: tf.Tensor) -> int:
 
 
 def _graph_macs(graph: Any, known: dict[str, int]) -> int:
-    """Count a function's graph; `known` keeps what was counted of others, by their names."""
+    """Count a function's graph; `known` caches the counts of called functions by name."""
     return sum(_operation_macs(operation, known) for operation in _needed(graph))
 
 
@@ -135,13 +135,13 @@ def _functions(operation: tf.Operation) -> list[str]:
 
 def _function_macs(graph: Any, name: str, known: dict[str, int]) -> int:
     if name not in known:
-        # A graph's functions have no public way in that keeps the shapes.
+        # There is no public access to a graph's functions that keeps the shapes.
         known[name] = _graph_macs(graph._get_function(name).graph, known)
     return known[name]
 
 
 def _convolution_macs(operation: tf.Operation) -> int:
-    """Each value that a convolution's kernel makes, or a gradient at its place, costs the taps."""
+    """Count a convolution or gradient: each value that the kernel makes costs its taps."""
     inputs, outputs = operation.inputs, operation.outputs
     if operation.type.endswith("BackpropInput"):
         features, kernel = inputs[2], inputs[1]

@@ -1,6 +1,6 @@
-"""How well a machine reads restored pages: the character error rate of Tesseract.
+"""Measure how well a machine reads restored pages: Tesseract's character error rate.
 
-The reference is what Tesseract reads on the sharp page, so that its own mistakes do not count.
+The reference is what Tesseract reads on the sharp page, so its own mistakes do not count.
 """
 
 import subprocess
@@ -17,15 +17,15 @@ from tfdeblur.evaluation.evaluate import Restore
 from tfdeblur.images.files import write_image
 
 ARGUMENTS = ("-", "--psm", "6")  # To standard output; one block of text.
-LEAST_CHARACTERS = 40  # Sharp pages on which less is read say nothing.
-ENLARGEMENT = 2  # Tesseract expects scans of 300 dpi; the pages are drawn at half of that.
+LEAST_CHARACTERS = 40  # Sharp pages with less text read are not used.
+ENLARGEMENT = 2  # Tesseract expects 300 dpi scans; the pages are drawn at half of that.
 MARGIN = 40  # Pixels.
 
 
 def edit_distance(first: str, second: str) -> int:
-    """Return the least number of insertions, deletions and substitutions between two texts.
+    """Return the Levenshtein distance: the fewest insertions, deletions and substitutions.
 
-    By hand: "kitten" -> "sitting" takes 3 (Levenshtein).
+    By hand: "kitten" -> "sitting" takes 3.
     """
     previous = list(range(len(second) + 1))
     for row, mine in enumerate(first, 1):
@@ -38,7 +38,7 @@ def edit_distance(first: str, second: str) -> int:
 
 
 def read_text(image: np.ndarray) -> str:
-    """Read `[H, W, 3] uint8` with Tesseract; runs of white space become one blank.
+    """Read `[H, W, 3] uint8` with Tesseract; collapse runs of white space into one space.
 
     Raises:
       FileNotFoundError: Tesseract is not installed.
@@ -62,7 +62,7 @@ def read_text(image: np.ndarray) -> str:
 def character_error_rates(
     pairs: Iterable[ImagePair], systems: Mapping[str, Restore]
 ) -> tuple[dict[str, float], int]:
-    """Compare what is read on each system's restorations with what is read on the truth.
+    """Compare the text read on each system's restorations with the text read on the truth.
 
     Args:
       pairs: degraded and sharp pages.
@@ -70,10 +70,10 @@ def character_error_rates(
 
     Returns:
       Name -> summed edit distances / summed characters of the truth (may exceed 1), and the number
-      of pages that counted: those with at least `LEAST_CHARACTERS` on the truth.
+      of pages used: those with at least `LEAST_CHARACTERS` on the truth.
 
     Raises:
-      ValueError: no page counted.
+      ValueError: no page has enough characters.
     """
     errors = dict.fromkeys(systems, 0)
     characters = pages = 0

@@ -1,4 +1,4 @@
-"""What a training costs: the operations of its steps, counted without running one."""
+"""Count the operations of a training's steps without running one."""
 
 import resource
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ GIB = 2**30
 
 
 def peak_memory() -> dict[str, float]:
-    """Return the peaks of memory so far, in GiB: of `this process`, and of each GPU by its name."""
+    """Return peak memory so far, in GiB: of `this process`, and of each GPU by name."""
     host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     peaks = {"this process": host / GIB}
     for gpu in tf.config.list_logical_devices("GPU"):
@@ -30,9 +30,9 @@ class Phase(NamedTuple):
     """A part of a training in which every step costs the same.
 
     Attributes:
-      start: finished steps at its beginning.
-      steps: in it.
-      step_macs: of each of them.
+      start: finished steps at the start of the phase.
+      steps: number of steps in the phase.
+      step_macs: MACs of each step.
     """
 
     start: int
@@ -41,13 +41,13 @@ class Phase(NamedTuple):
 
     @property
     def macs(self) -> int:
-        """Of all its steps."""
+        """MACs of all steps of the phase."""
         return self.steps * self.step_macs
 
 
 @runtime_checkable
 class _Perceptual(Protocol):
-    """A config whose objective compares features of VGG-19."""
+    """A config whose objective compares VGG-19 features."""
 
     @property
     def perceptual_taps(self) -> tuple[str, ...]:
@@ -60,12 +60,12 @@ class _Perceptual(Protocol):
 def step_macs(config: ExperimentConfig, batch_size: int | None = None, phase: int = 0) -> int:
     """Count the MACs of one training step: every update of every network, and all losses.
 
-    VGG-19 is counted without its weights, which need not be there.
+    VGG-19 is counted without its weight files, which need not be present.
 
     Args:
-      config: the experiment; its data says how large the images are, or else the paper does.
-      batch_size: pairs of one update; by default the experiment's.
-      phase: of the training, see `RestorationModel.enter_phase`.
+      config: the experiment; its data determines the image size, or else the paper does.
+      batch_size: pairs per update; by default the experiment's.
+      phase: of the training; see `RestorationModel.enter_phase`.
 
     Raises:
       ValueError: the shape of a counted operation cannot be known, or a field is out of its range.
@@ -76,10 +76,10 @@ def step_macs(config: ExperimentConfig, batch_size: int | None = None, phase: in
 
 
 def training_phases(config: ExperimentConfig) -> list[Phase]:
-    """Count the MACs of a whole training, phase by phase; validation is not in it.
+    """Count the MACs of a whole training, phase by phase, without validation.
 
     Raises:
-      ValueError: as `step_macs`.
+      ValueError: as in `step_macs`.
     """
     config.validate()
     model = build_without_vgg_weights(config)
@@ -90,7 +90,7 @@ def training_phases(config: ExperimentConfig) -> list[Phase]:
 
 
 def phase_bounds(starts: Sequence[int], steps: int) -> list[tuple[int, int]]:
-    """Return the first step and the end of each phase that a training of `steps` steps reaches."""
+    """Return the first step and the end of each phase that a training of `steps` reaches."""
     reached = [start for start in starts if start < steps]
     return list(zip(reached, [*reached[1:], steps], strict=True))
 
@@ -103,9 +103,9 @@ def training_side(config: ExperimentConfig) -> int:
 
 
 def build_without_vgg_weights(config: ExperimentConfig) -> RestorationModel:
-    """Build and compile a model; its perceptual loss gets VGG-19 with random weights.
+    """Build and compile a model whose perceptual loss uses VGG-19 with random weights.
 
-    It costs what it will cost, and must not be trained with.
+    It costs as much as the real model; do not train with it.
     """
     model_config: ModelConfig = config.model
     if isinstance(model_config, _Perceptual) and model_config.perceptual_taps:
@@ -115,12 +115,12 @@ def build_without_vgg_weights(config: ExperimentConfig) -> RestorationModel:
 
 
 def trace_step(config: ExperimentConfig, model: RestorationModel, batch_size: int | None = None):
-    """Trace a step of the current phase for batches of the experiment's form, without running it.
+    """Trace a step of the current phase for the experiment's batches, without running it.
 
     Args:
       config: the experiment.
       model: compiled.
-      batch_size: pairs of one update; by default the experiment's.
+      batch_size: pairs per update; by default the experiment's.
 
     Returns:
       A concrete function.
@@ -133,12 +133,12 @@ def _traced_step(
     config: ExperimentConfig, model: RestorationModel, batch_size: int, phase: int
 ) -> int:
     model.enter_phase(phase)
-    model.micro_batches = 1  # What runs in a loop cannot be counted; they cost about the same.
+    model.micro_batches = 1  # Loops cannot be counted; micro-batches cost about as much in total.
     return count_macs(trace_step(config, model, batch_size))
 
 
 def _batch_spec(config: ExperimentConfig, batch_size: int) -> dict[str, tf.TensorSpec]:
-    """Describe a step's batch with everything that an objective may ask for."""
+    """Describe a step's batch with everything that an objective may need."""
     model = config.model
     small = training_side(config)
     large = small * model.scale

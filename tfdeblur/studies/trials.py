@@ -1,8 +1,8 @@
 """Trials of a whole experiment: network, objective, optimizers and data together.
 
-A trial trains by the experiment's own train step, and checks after each step that every term is
+A trial trains with the experiment's own train step and checks after each step that every term is
 finite. On `fixed` pairs it shows that the whole can learn: a network that cannot fit four pairs
-will not fit a data set. On fresh pairs it shows that it endures.
+will not fit a data set. On fresh pairs it shows that training stays stable.
 """
 
 import dataclasses
@@ -32,13 +32,13 @@ EXTRACTORS = ("vgg19", "stand_in")
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a trial has seen.
+    """Results of a trial.
 
     Attributes:
-      ranges: of every term and loss, the least and the largest value.
-      scores: of the fixed pairs, (finished steps, PSNR in dB), from 0 on; empty on fresh pairs.
-      baseline: PSNR in dB of the fixed pairs under the trivial baseline, bicubic or the degraded
-        image itself; NaN on fresh pairs.
+      ranges: least and largest value of every term and loss.
+      scores: of the fixed pairs, (finished steps, PSNR in dB), from step 0; empty on fresh pairs.
+      baseline: PSNR in dB of the trivial baseline on the fixed pairs, bicubic or the degraded image
+        itself; NaN on fresh pairs.
     """
 
     ranges: dict[str, tuple[float, float]]
@@ -47,7 +47,7 @@ class Report:
 
     @property
     def gain(self) -> float:
-        """The last score over the baseline, in dB."""
+        """The last score minus the baseline, in dB."""
         return self.scores[-1][1] - self.baseline
 
 
@@ -59,22 +59,22 @@ def run_trial(
     score_every: int = 50,
     report: Callable[[str], None] = print,
 ) -> Report:
-    """Train `config.train.steps` steps, on the first batch alone or on the stream of batches.
+    """Train `config.train.steps` steps, on the first batch only or on the stream of batches.
 
     Args:
-      config: the experiment. Its phases begin at the steps that it says.
-      fixed: whether every step sees the pairs of the first batch. A model that updates its critic
-        several times a step sees them as often.
-      extractor: of the perceptual loss: `vgg19`, or `stand_in`, see `build_stand_in`.
+      config: the experiment. Its phases begin at its own steps.
+      fixed: whether every step sees the first batch's pairs. A model that updates its critic
+        several times per step sees them each time.
+      extractor: of the perceptual loss: `vgg19` or `stand_in`; see `build_stand_in`.
       score_every: steps between scores of the fixed pairs.
-      report: takes a line of progress.
+      report: called with each line of progress.
 
     Returns:
-      Ranges and scores.
+      The ranges and scores.
 
     Raises:
       ValueError: a field of the experiment is out of its range.
-      training.callbacks.NonFiniteError: a term, or in the end a weight, is not finite.
+      training.callbacks.NonFiniteError: a term is not finite, or at the end a weight is not.
     """
     config.validate()
     configure(config.runtime, config.seed)
@@ -106,8 +106,8 @@ def run_trial(
 def build_stand_in() -> keras.Model:
     """Build a small frozen extractor for trials without VGG-19's weights: three random layers.
 
-    Features of random convolutions keep what an image shows, so that a loss on them can be
-    minimised; they know nothing of ImageNet, and no model is to be released that saw them.
+    Features of random convolutions keep an image's contents, so a loss on them can be minimised;
+    they know nothing of ImageNet. Do not release a model trained with them.
 
     Returns:
       `[B, H, W, 3]` in [0, 1] -> a tuple of one `[B, ceil(H / 4), ceil(W / 4), 32]` float32.
@@ -157,7 +157,7 @@ def _first_batch(config: ExperimentConfig) -> Batch:
 
 
 def _batches(config: ExperimentConfig, fixed: bool) -> Iterator[Batch]:
-    """Yield what the steps are given: as many batches in one as the model wants."""
+    """Yield the steps' inputs, each joining as many batches as the model needs per step."""
     steps, updates = config.train.steps, config.model.discriminator_updates
     if fixed:
         batch = _first_batch(config)
@@ -178,7 +178,7 @@ def _pairs(batch: Batch) -> list[ImagePair]:
 def _score(
     model: RestorationModel, config: ExperimentConfig, pairs: list[ImagePair]
 ) -> tuple[float, float]:
-    """Return the PSNR of the restored pairs and that of the baseline, in dB."""
+    """Return the PSNR of the restored pairs and of the baseline, in dB."""
     scale = config.model.scale
     protocol = make_protocol("rgb", scale)
     restore = make_restore(model.generator, config.model.channels)

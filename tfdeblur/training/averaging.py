@@ -1,7 +1,7 @@
-"""An average of the weights over the steps of a run: what is validated and exported in their place.
+"""A moving average of a run's weights, which is validated and exported in their place.
 
-Exponential moving averages smooth out what single steps do; an adversarial objective never settles
-and gains most.
+An exponential moving average smooths out single steps; adversarial objectives, which never settle,
+gain most.
 """
 
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ import tensorflow as tf
 
 from tfdeblur.stack import keras
 
-WARM_UP = 10  # Steps by which the average lags less in the beginning, as it knows no weights yet.
+WARM_UP = 10  # Shortens the average's lag in the first steps, when it has seen few weights.
 
 
 class AveragedWeights(tf.Module):
-    """The moving average of a network's trained weights; its other weights are taken as they are.
+    """The moving average of a network's trained weights; its other weights are copied unchanged.
 
     After step k: average += (1 - d) (weights - average), d = min(decay, (1 + k) / (10 + k)).
     """
 
     def __init__(self, network: keras.Model, decay: float):
-        """Start at the network's weights. To be made in the scope of the network's strategy."""
+        """Start at the network's weights. Call this in the scope of the network's strategy."""
         super().__init__(name="average")
         self.decay = decay
         self._strategy = tf.distribute.get_strategy()
@@ -32,13 +32,13 @@ class AveragedWeights(tf.Module):
         ]
 
     def start(self) -> None:
-        """Take the weights as they are: before the first step."""
+        """Copy the weights, before the first step."""
         for average, weight in zip(self.averages, self.weights, strict=True):
             average.assign(weight)
 
     @tf.function(autograph=False)
     def update(self, step: tf.Tensor) -> None:
-        """Take the weights after `step` finished steps in."""
+        """Fold in the weights after `step` finished steps."""
         step = tf.cast(step, tf.float32)
         share = 1 - tf.minimum(self.decay, (1 + step) / (WARM_UP + step))
 
@@ -49,7 +49,7 @@ class AveragedWeights(tf.Module):
             self._strategy.extended.update(average, move, args=(weight, share))
 
     def read(self, weights: Sequence[tf.Variable]) -> list[np.ndarray]:
-        """Return the values of a network's weights with averages in the place of the trained."""
+        """Return the values of a network's weights, with averages in place of the trained ones."""
         average_of = {
             id(weight): average for weight, average in zip(self.weights, self.averages, strict=True)
         }

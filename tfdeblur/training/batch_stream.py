@@ -1,4 +1,4 @@
-"""Which batches a run sees: a function of the experiment, and of what was drawn anew."""
+"""The batches a run sees: a function of the experiment and of the batches that were redrawn."""
 
 import functools
 import json
@@ -13,7 +13,7 @@ from tfdeblur.training.experiment import ExperimentConfig
 from tfdeblur.training.workers import Workers
 
 REDRAWN_FILE = "redrawn.json"
-_ANOTHER_SEED = 1_000_003  # Between the seeds of a batch and of the one in its place.
+_ANOTHER_SEED = 1_000_003  # Between the seeds of a batch and of its replacement.
 
 
 def make_training_batches(
@@ -27,11 +27,11 @@ def make_training_batches(
     workers: int = 1,
     ids: bool = False,
 ) -> tf.data.Dataset:
-    """Make what an experiment's steps are given: each the batches of all its updates.
+    """Make the inputs of an experiment's steps: each holds the batches of all its updates.
 
     Args:
       config: the experiment.
-      seed: of every draw; a run's own is `config.seed`.
+      seed: of every draw; a run uses `config.seed`.
       start_step, steps, replicas, worker, workers, ids: as in `data.pipeline.make_batches`.
     """
     updates = config.model.discriminator_updates
@@ -53,15 +53,15 @@ def make_training_batches(
 class BatchStream:
     """The batches of a run, by step; each worker makes its part of them.
 
-    A batch that made a step fail may be drawn anew, from another seed. Which were drawn anew stands
-    in the run's folder, so that a run that goes on sees the same.
+    A batch that made a step fail may be redrawn from another seed. The run's folder records which
+    were redrawn, so a resumed run sees the same batches.
 
     Attributes:
-      redrawn: how often, by the number of finished steps before the batch.
+      redrawn: how often each batch was redrawn, by the number of finished steps before it.
     """
 
     def __init__(self, config: ExperimentConfig, workers: Workers, workdir: Path):
-        """Read from the run's folder which batches were drawn anew."""
+        """Read from the run's folder which batches were redrawn."""
         self._config, self._workers = config, workers
         self._size = config.train.batch_size * config.model.discriminator_updates
         path = workdir / REDRAWN_FILE
@@ -69,18 +69,18 @@ class BatchStream:
         self.redrawn = Counter({int(step): times for step, times in known.items()})
 
     def draw_anew(self, step: int, folder: Path) -> None:
-        """Replace the batch of the step after `step` finished ones, and keep it in `folder`."""
+        """Redraw the batch that follows `step` finished steps, and record that in `folder`."""
         self.redrawn[step] += 1
         known = {str(step): times for step, times in sorted(self.redrawn.items())}
         files.write_json(folder / REDRAWN_FILE, known)
 
     def between(self, step: int, end: int) -> tf.data.Dataset:
-        """Return this worker's parts of the batches from one step to another, for `fit`."""
+        """Return this worker's parts of the batches from `step` to `end`, for `fit`."""
         share = self._size // self._workers.strategy.num_replicas_in_sync
         return self._workers.distribute(functools.partial(self._parts, step, end), share)
 
     def whole(self, step: int) -> dict:
-        """Return the batch after `step` finished steps, of all workers, with `id`, as arrays."""
+        """Return all workers' batch after `step` finished steps, with `id`, as arrays."""
         return next(iter(self._parts(step, step + 1, 0, 1, ids=True).as_numpy_iterator()))
 
     def _parts(

@@ -1,6 +1,6 @@
-"""Keras callbacks of a training: progress bar, finite check, scalars, checkpoints, signals.
+"""Keras callbacks for training: progress bar, finite check, scalars, checkpoints, signals.
 
-Most are made anew for each segment and count global steps from the step at which it starts.
+Most are created for each segment and count global steps from its first.
 """
 
 import io
@@ -23,20 +23,20 @@ from tfdeblur.training.stop_signal import StopSignal
 from tfdeblur.training.watchdog import Watchdog
 from tfdeblur.training.workers import Workers
 
-RECENT = 100  # Steps whose scalars a flight record tells.
+RECENT = 100  # Steps whose scalars a flight record keeps.
 
 
 class _Nowhere(io.TextIOBase):
-    """Takes what is drawn where there is no terminal."""
+    """Swallows the progress bar where there is no terminal."""
 
     def write(self, text: str) -> int:
         return len(text)
 
 
 class Progress(keras.callbacks.Callback):
-    """Shows the step, the images per second, the time left, and the loss, over all segments.
+    """Shows the step, images per second, time left and loss, over all segments.
 
-    A bar on a terminal, else, as in a file, a line of the log every `every` steps.
+    Draws a bar on a terminal; elsewhere, logs a line every `every` steps.
     """
 
     def __init__(self, step: int, total: int, batch_size: int, every: int):
@@ -67,7 +67,7 @@ class Progress(keras.callbacks.Callback):
             )  # fmt: skip
 
     def go_back(self, step: int) -> None:
-        """Show that the run goes on from an earlier step."""
+        """Show that the run continues from an earlier step."""
         self._bar.update(step - self._bar.n)
 
     def close(self) -> None:
@@ -76,12 +76,12 @@ class Progress(keras.callbacks.Callback):
 
 
 class StopOnSignal(keras.callbacks.Callback):
-    """Ends a segment between two steps once SIGTERM has come.
+    """Ends a segment between two steps after a SIGTERM.
 
-    Several workers stop together, whichever of them the signal came to.
+    All workers stop together, whichever of them received the signal.
 
     Attributes:
-      step: the finished steps.
+      step: finished steps.
     """
 
     def __init__(self, signal: StopSignal, step: int, workers: Workers):
@@ -90,7 +90,7 @@ class StopOnSignal(keras.callbacks.Callback):
         self._signal, self._workers = signal, workers
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:
-        """Stop if a signal came during the step."""
+        """Stop if a signal arrived during the step."""
         self._signal.step_to_save()
         self.step += 1
         if self._workers.any(self._signal.came):
@@ -108,7 +108,7 @@ class ScalarLog(keras.callbacks.Callback):
         self._since = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:
-        """Add one step's scalars; write when `every` are together."""
+        """Add one step's scalars; write the means of every `every` steps."""
         self._step += 1
         self._count += 1
         for name, value in logs.items():
@@ -117,7 +117,7 @@ class ScalarLog(keras.callbacks.Callback):
             self._write()
 
     def on_train_end(self, logs=None) -> None:
-        """Write what is left."""
+        """Write the remaining steps' means."""
         self._write()
 
     def _write(self) -> None:
@@ -134,7 +134,7 @@ class NonFiniteError(ValueError):
     """Terms or gradients are NaN or infinite; the message names them and the step.
 
     Attributes:
-      step: the one that found them, counted from 1.
+      step: where they were found, counted from 1.
       broken: their values by name.
     """
 
@@ -147,7 +147,7 @@ class NonFiniteError(ValueError):
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Stops a segment with an error that names what is not finite. Serves a whole run.
+    """Stops a segment with an error that names the non-finite values. Serves a whole run.
 
     Attributes:
       recent: (step, scalars) of the last `RECENT` steps.
@@ -171,14 +171,14 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
 
 def check_finite(values: Mapping[str, float], step: int) -> None:
-    """Raise `NonFiniteError` that names the step and each value that is not finite."""
+    """Raise `NonFiniteError`, naming the step and each non-finite value, if there is any."""
     broken = {name: float(value) for name, value in values.items() if not np.isfinite(value)}
     if broken:
         raise NonFiniteError(step, broken)
 
 
 class UpdateAverage(keras.callbacks.Callback):
-    """Takes the weights after each step into their average."""
+    """Updates the average of the weights after each step."""
 
     def __init__(self, average: AveragedWeights, step: int):
         super().__init__()
@@ -191,20 +191,20 @@ class UpdateAverage(keras.callbacks.Callback):
 
 
 class SignOfLife(keras.callbacks.Callback):
-    """Tells the watchdog of each step."""
+    """Reports each step to the watchdog."""
 
     def __init__(self, watchdog: Watchdog, step: int):
         super().__init__()
         self._watchdog, self._step = watchdog, step
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:
-        """Say which step is next."""
+        """Report the next step."""
         self._step += 1
         self._watchdog.alive(f"step {self._step + 1}")
 
 
 class Profile(keras.callbacks.Callback):
-    """Records TensorFlow's profile of some steps, for TensorBoard's profile page."""
+    """Profiles some steps with TensorFlow, for TensorBoard's profile page."""
 
     def __init__(self, folder: Path, first: int, last: int, step: int):
         super().__init__()
@@ -212,19 +212,19 @@ class Profile(keras.callbacks.Callback):
         self._running = False
 
     def on_train_batch_begin(self, batch: int, logs=None) -> None:
-        """Start in front of the first step."""
+        """Start before the first step."""
         if self._step + 1 == self._first:
             tf.profiler.experimental.start(str(self._folder))
             self._running = True
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:
-        """Stop behind the last step."""
+        """Stop after the last step."""
         self._step += 1
         if self._step >= self._last:
             self._stop()
 
     def close(self) -> None:
-        """Stop with the segment, whatever ended it."""
+        """Stop when the segment ends, for whatever reason."""
         self._stop()
 
     def _stop(self) -> None:

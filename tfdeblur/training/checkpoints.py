@@ -1,10 +1,9 @@
-"""Checkpoints of a training run: the latest, to go on from, and the best, to export.
+"""Checkpoints of a training run: the latest, to resume from, and the best, to export.
 
-A checkpoint holds every network (weights that two of them share stand there once) and optimizer
-slot, the averaged weights if there are any, the number of finished steps, those at the last
-validation, the best score and its step. TensorFlow writes its files under temporary names and
-renames them. A new one is read back before it is listed, and an older one is removed only after
-that.
+A checkpoint holds every network (weights shared by two are stored once) and optimizer slot, the
+averaged weights if there are any, the finished steps now and at the last validation, the best
+score and its step. TensorFlow writes the files under temporary names and renames them. A new
+checkpoint is read back before it is listed; only then is an older one removed.
 """
 
 import contextlib
@@ -19,13 +18,13 @@ from tfdeblur.images import files
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.training.averaging import AveragedWeights
 
-KEPT = {"latest": 2, "best": 1}  # How many of each kind.
+KEPT = {"latest": 2, "best": 1}  # How many to keep of each kind.
 AVERAGE = "average"
 _DAMAGED = (tf.errors.OpError, AssertionError, IndexError, ValueError)
 
 
 class CheckpointError(OSError):
-    """A checkpoint that cannot be written; the message says where, why, and what there is."""
+    """A checkpoint cannot be written; the message says where, why, and which ones exist."""
 
 
 class Checkpoints:
@@ -34,8 +33,8 @@ class Checkpoints:
     Attributes:
       step: finished steps of the model.
       validated_step: finished steps at the last validation.
-      best_score: of the best validation; -inf before the first.
-      best_step: finished steps at that validation.
+      best_score: score of the best validation; -inf before the first.
+      best_step: finished steps at the best validation.
     """
 
     def __init__(
@@ -45,13 +44,13 @@ class Checkpoints:
         average: AveragedWeights | None = None,
         written_to: Path | None = None,
     ):
-        """Attach to a model, to be made in the scope of its strategy.
+        """Attach to a model; call this in the scope of its strategy.
 
         Args:
-          folder: where checkpoints are.
+          folder: where checkpoints are kept.
           model: compiled.
-          average: of its weights.
-          written_to: where this process writes instead, if it is not the one that keeps `folder`.
+          average: of the model's weights.
+          written_to: where this process writes instead, if another process owns `folder`.
         """
         self.step = tf.Variable(0, dtype=tf.int64, name="step")
         self.validated_step = tf.Variable(0, dtype=tf.int64, name="validated_step")
@@ -76,10 +75,10 @@ class Checkpoints:
     def restore(self) -> int:
         """Restore the newest readable checkpoint, if there is any; return the finished steps.
 
-        A damaged one is reported and the one before it is taken.
+        A damaged checkpoint is reported, and the one before it is used.
 
         Raises:
-          ValueError: there are checkpoints, and none can be read.
+          ValueError: checkpoints exist, but none can be read.
         """
         paths = _listed(self._read_from)
         for path in reversed(paths):
@@ -99,12 +98,12 @@ class Checkpoints:
         """Save after `step` finished steps.
 
         Raises:
-          CheckpointError: it cannot be written, or not be read back.
+          CheckpointError: it cannot be written or read back.
         """
         self._write("latest", step)
 
     def save_if_best(self, step: int, score: float) -> bool:
-        """Note a validation; save as the best if `score` (higher is better) beats every earlier."""
+        """Note a validation; save as the best if `score` (higher is better) beats all before."""
         self.validated_step.assign(step)
         if score <= float(self.best_score.numpy()):
             return False
@@ -120,7 +119,7 @@ class Checkpoints:
         good = [other for other in _listed(folder) if other not in self._damaged]
         before = [other for other in good if other != path]
         try:
-            self._checkpoint.write(path)  # Where this fails, one of the same step stays.
+            self._checkpoint.write(path)  # If this fails, a checkpoint of the same step stays.
             good = before
             written = tf.train.load_checkpoint(path)
             for name in written.get_variable_to_shape_map():
@@ -130,7 +129,7 @@ class Checkpoints:
             _keep(folder, good)
             self._damaged.discard(path)
         except (tf.errors.OpError, OSError) as error:
-            with contextlib.suppress(OSError):  # What is left over is in nobody's way.
+            with contextlib.suppress(OSError):  # Leftover files do no harm.
                 _keep(folder, good)
             raise CheckpointError(
                 f"{folder}: the checkpoint of step {step} must be written and read back. "
@@ -148,7 +147,7 @@ def _list(folder: Path, paths: list[str]) -> None:
 
 
 def _keep(folder: Path, paths: list[str]) -> None:
-    """Remove other checkpoints and what a write that was cut off has left."""
+    """Remove other checkpoints and the remains of interrupted writes."""
     names = {Path(path).name for path in paths}
     for file in folder.glob("step-*"):
         if file.name.split(".")[0] in names:
@@ -160,7 +159,7 @@ def _keep(folder: Path, paths: list[str]) -> None:
 
 
 def _listed(folder: Path) -> list[str]:
-    """Return the paths of a folder's checkpoints by their steps, the last one last."""
+    """Return the paths of a folder's checkpoints, sorted by step."""
     paths = [path.with_suffix("") for path in folder.glob("step-*.index")]
     return [str(path) for path in sorted(paths, key=lambda path: int(path.name[5:]))]
 
@@ -170,21 +169,21 @@ def restore_networks(
 ) -> tuple[int, float]:
     """Restore a model's networks, without optimizers, from a run's checkpoints.
 
-    Where the run averaged its weights, the network gets the averages.
+    If the run averaged its weights, the network gets the averages.
 
     Args:
       folder: the run's checkpoint folder.
       which: `latest` or `best`.
       model: built; need not be compiled.
-      missing_ok: whether discriminators, and the network's weights beside the generator's, that
-        the run did not train may keep their values; each is logged.
+      missing_ok: whether discriminators and weights outside the generator that the run did not
+        train may keep their values; each is logged.
 
     Returns:
       The finished steps and the best score (-inf before the first validation).
 
     Raises:
       ValueError: `which` is unknown.
-      ValueError: or the checkpoint is damaged, or of other networks.
+      ValueError: the checkpoint is damaged or belongs to other networks.
       FileNotFoundError: there is no such checkpoint.
     """
     if which not in KEPT:
@@ -212,7 +211,7 @@ def _restore_from(path: str, model: RestorationModel, missing_ok: bool) -> tuple
         else:
             logging.warning("%s starts from random weights: %s has none.", name, path)
     network = model.network
-    # A variable stands under the first of its names: here are those that the generator lacks.
+    # A variable is stored under the first of its names: these are the ones the generator lacks.
     if missing_ok and model.training_only_weights() and ["network"] not in [p[:1] for p in names]:
         network = model.generator
         logging.warning("%s starts from random weights: %s has none.", model.network.name, path)

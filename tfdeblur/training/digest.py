@@ -1,4 +1,4 @@
-"""One hash over everything that training changes, to compare runs from outside."""
+"""One hash over everything that training changes, to compare runs."""
 
 import hashlib
 
@@ -9,12 +9,11 @@ from tfdeblur.training.averaging import AveragedWeights
 
 
 def weights_sha256(model: RestorationModel, average: AveragedWeights | None = None) -> str:
-    """Hash the weights of a compiled model: networks, optimizer slots and counters, loss scales.
+    """Hash a compiled model: networks, optimizer slots and counters, loss scales, moving average.
 
-    And their moving average, if there is one.
-
-    The digest is over name, dtype, shape and bytes of each variable, sorted by name. A name is the
-    owner's, the variable's number there, and its own, so that it is the same in every process.
+    The digest covers the name, dtype, shape and bytes of each variable, sorted by name. A name
+    joins the owner's name, the variable's number there and its own name, so it is the same in every
+    process.
 
     Returns:
       64 hexadecimal digits.

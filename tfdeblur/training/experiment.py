@@ -1,4 +1,4 @@
-"""One experiment: its configuration, and how it is kept in a run's folder.
+"""An experiment's configuration, and how it is stored in a run's folder.
 
 `configs/*.py` return an `ExperimentConfig`; `tfdeblur.training.train` runs it.
 """
@@ -20,7 +20,7 @@ from tfdeblur.training.optimizer import OptimizerConfig
 from tfdeblur.training.runtime import RuntimeConfig
 
 CONFIG_FILE = "config.json"
-FORMAT_VERSION = 2  # Of a run's folder. 1, without the field: before averaged weights.
+FORMAT_VERSION = 2  # Of a run's folder. Version 1 lacks the field and predates averaged weights.
 ON_NON_FINITE = ("stop", "roll_back")
 
 
@@ -29,27 +29,26 @@ class TrainConfig:
     """How long to train, and what to do on the way.
 
     Attributes:
-      steps: updates of the generator, in all.
-      batch_size: pairs of one update; a step has as many batches as the model updates its
-        discriminators for one update of the generator.
-      micro_batches: parts that a batch is computed in, one after another, where it does not fit
-        into memory (gradient accumulation). Batch norms and triplets see one part at a time.
-      average_decay: of the moving average of the weights, which is validated and exported in their
-        place; such as 0.999. 0: no average.
-      patience: validations without a better PSNR after which the run ends; 0: it goes on to the
-        end.
-      on_non_finite: what follows a term or gradient that is not finite, after the flight record:
-        `stop`, or `roll_back` to the latest checkpoint and draw the batch anew.
-      most_rollbacks: of one run; a further one stops it.
+      steps: total updates of the generator.
+      batch_size: pairs per update; a step takes one batch for each discriminator update that the
+        model makes per generator update.
+      micro_batches: parts that a batch is split into and computed one after another, if it does not
+        fit into memory (gradient accumulation). Batch norms and triplets see one part at a time.
+      average_decay: decay of the moving average of the weights, which is validated and exported in
+        their place; for example 0.999. 0: no average.
+      patience: validations without a better PSNR after which the run ends; 0: never ends early.
+      on_non_finite: what to do about a non-finite term or gradient, after the flight record:
+        `stop`, or `roll_back` to the latest checkpoint and redraw the batch.
+      most_rollbacks: rollbacks allowed in one run; one more stops it.
       log_every: steps between scalars in TensorBoard; each is the mean of its interval.
-      checkpoint_every: steps between latest checkpoints.
+      checkpoint_every: steps between checkpoints of the latest weights.
       validate_every: steps between validations, which also choose the best checkpoint.
       validation_count: whole pairs of the validation split that each validation restores.
-      init_from: where a new run takes its weights from: a shipped model's name, an exported
-        model's folder, or another run's folder; empty for random weights.
-      init_partly: whether `init_from` may lack weights, or have some of other shapes; they are
-        matched by name, and what is left at random is listed.
-      profile: first and last step of a profile for TensorBoard; (0, 0): none.
+      init_from: source of a new run's initial weights: a shipped model's name, an exported model's
+        folder, or another run's folder; empty: random weights.
+      init_partly: whether `init_from` may lack weights or have some of other shapes; weights are
+        matched by name, and those left random are listed.
+      profile: first and last step to profile for TensorBoard; (0, 0): none.
     """
 
     steps: int = 10_000
@@ -95,12 +94,12 @@ class TrainConfig:
 
 @dataclass
 class ExperimentConfig:
-    """One experiment, whole: the same values give the same run.
+    """A whole experiment: equal values give equal runs.
 
     Attributes:
       name: of the experiment.
       model: a paper's config.
-      seed: of weights, data order, degradation.
+      seed: of weights, data order and degradation.
     """
 
     name: str
@@ -112,7 +111,7 @@ class ExperimentConfig:
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
     def validate(self) -> None:
-        """Raise ValueError that names the first field outside its range."""
+        """Raise ValueError for the first field outside its range."""
         if self.seed < 0:
             raise ValueError(f"`seed` must be at least 0. Got: {self.seed}.")
         for part in (self.model, self.data, self.optimizer, self.train, self.runtime):
@@ -161,7 +160,7 @@ class Trained:
     Attributes:
       model: not compiled, in the phase of `step`.
       step: finished steps of the checkpoint.
-      scores: of the checkpoint; `best_val_psnr` once there was a validation.
+      scores: of the checkpoint; holds `best_val_psnr` after the first validation.
     """
 
     model: RestorationModel
@@ -172,17 +171,17 @@ class Trained:
 
     @property
     def generator(self) -> keras.Model:
-        """What is exported."""
+        """The network to export."""
         return self.model.generator
 
     @property
     def discriminators(self) -> dict[str, keras.Model]:
-        """By name; empty in a model without an adversarial term."""
+        """Discriminators by name; empty in a model without an adversarial term."""
         return self.model.discriminators
 
 
 def fields_of(config: ExperimentConfig) -> dict[str, Any]:
-    """Return all fields as nested dictionaries, lists as the tuples that `load_config` makes."""
+    """Return all fields as nested dictionaries, with tuples for lists as in `load_config`."""
     return _with_tuples(dataclasses.asdict(config))
 
 
@@ -190,7 +189,7 @@ def save_config(config: ExperimentConfig, path: Path) -> None:
     """Write a configuration as JSON, with the class of its model config.
 
     Raises:
-      ValueError: the class could not be found again by its name.
+      ValueError: the class cannot be found by its name.
     """
     model = type(config.model)
     try:
@@ -206,7 +205,7 @@ def save_config(config: ExperimentConfig, path: Path) -> None:
 
 
 def is_saved(config: ExperimentConfig, path: Path) -> bool:
-    """Tell whether the file holds just what `save_config` would write."""
+    """Tell whether the file holds exactly what `save_config` would write."""
     try:
         return json.loads(path.read_text("utf-8")) == json.loads(json.dumps(_saved_values(config)))
     except (OSError, ValueError):
@@ -225,7 +224,7 @@ def load_config(path: Path) -> ExperimentConfig:
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: it is not such a file, or has fields that this version does not know.
+      ValueError: it is not a configuration, or has fields that this version does not know.
     """
     try:
         values = _with_tuples(json.loads(path.read_text("utf-8")))
@@ -247,14 +246,14 @@ def load_config(path: Path) -> ExperimentConfig:
 
 
 def _with_tuples(values: Any) -> Any:
-    """Turn JSON's lists, at any depth, back into the tuples that they were."""
+    """Turn JSON's lists back into tuples, at any depth."""
     if isinstance(values, dict):
         return {name: _with_tuples(value) for name, value in values.items()}
     return tuple(map(_with_tuples, values)) if isinstance(values, list) else values
 
 
 def check_format(path: Path) -> None:
-    """Raise ValueError unless a run that was saved at `path` can be gone on with."""
+    """Raise ValueError unless the run saved at `path` can be resumed."""
     version = json.loads(path.read_text("utf-8")).get("format_version", 1)
     if version != FORMAT_VERSION:
         raise ValueError(
@@ -277,7 +276,7 @@ def load_trained(workdir: str | Path, which: str = "best") -> Trained:
     config = load_config(workdir / CONFIG_FILE)
     model = config.model.build()
     step, best = restore_networks(workdir / "checkpoints", which, model)
-    # A checkpoint at the start of a phase holds what the phase before has made.
+    # A checkpoint at the start of a phase holds the result of the phase before.
     model.enter_phase(model.phase_at(max(step - 1, 0)))
     scores = {"best_val_psnr": best} if best > -float("inf") else {}
     return Trained(model, config.model, config, step, scores)

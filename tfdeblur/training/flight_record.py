@@ -1,12 +1,12 @@
-"""What is kept of a step that was not finite, so that its cause can be found.
+"""Flight records: evidence about a non-finite step, to find its cause.
 
 A record is a folder:
 
-    record.json    the step, what is not finite, the operation that made it, and the samples
-    operation.txt  what TensorFlow says of the operation
+    record.json    the step, the non-finite values, the operation that made them, and the samples
+    operation.txt  TensorFlow's description of the operation
     batch.npz      the step's batch, as the model saw it
-    samples/       the same as pictures
-    scalars.csv    everything that was logged in the last steps
+    samples/       the batch as pictures
+    scalars.csv    everything logged in the last steps
 """
 
 import csv
@@ -27,12 +27,12 @@ _NODE = re.compile(r"\{\{node (\S+?)(/CheckNumericsV2\w*)?\}\}")
 
 
 class Operation(NamedTuple):
-    """The first operation of a step whose output is not finite.
+    """The first operation of a step with a non-finite output.
 
     Attributes:
-      name: begins with those of layers. Empty if every output was finite: then a sum over replicas
-        or steps went beyond the number format.
-      told: what TensorFlow says of it: shapes, inputs, where in the code it was made.
+      name: begins with its layers' names. Empty if every output was finite: then a sum over
+        replicas or steps overflowed.
+      told: TensorFlow's description: shapes, inputs, where in the code it was made.
     """
 
     name: str = ""
@@ -40,10 +40,10 @@ class Operation(NamedTuple):
 
 
 def find_operation(run_step: Callable[[], Any]) -> Operation:
-    """Find the first operation of a step whose output is not finite.
+    """Find the first operation of a step with a non-finite output.
 
     Args:
-      run_step: traces the step anew and runs it, on the weights that the failing step began with.
+      run_step: retraces the step and runs it, on the weights that the failing step began with.
     """
     tf.debugging.enable_check_numerics()
     try:
@@ -68,15 +68,15 @@ def write_record(
     """Write a record.
 
     Args:
-      folder: is made, or what it has of a record replaced.
-      error: what was found.
+      folder: created if missing; an older record in it is replaced.
+      error: the non-finite values.
       batch: the global batch of the step, with `id`.
       terms: of every sample, by name, in the batch's order, on the weights before the step.
       operation: see `find_operation`.
-      recent: steps and what was logged.
+      recent: steps and their logged scalars.
 
     Returns:
-      The ids of the samples whose images or terms are not finite.
+      The ids of the samples with non-finite images or terms.
     """
     arrays = {name: value for name, value in batch.items() if name != "id"}
     images = {name: value for name, value in arrays.items() if value.ndim == 4}

@@ -21,12 +21,12 @@ Named = Mapping[str, Mapping[str, np.ndarray]]  # Arrays by network and name.
 def initialise(model: RestorationModel, source: str, partly: bool = False) -> None:
     """Load the generator's weights, and all others that `source` has, into `model`.
 
-    What is left at its random start is logged by name.
+    Weights left random are logged by name.
 
     Args:
-      model: built; its networks must have the shapes of the weights.
+      model: built; the shapes of its networks must match the weights.
       source: a shipped model's name, a model's or version's folder, or a run's folder.
-      partly: whether networks may differ: weights of the same name and shape are taken.
+      partly: whether networks may differ: only weights of the same name and shape are loaded.
 
     Raises:
       ValueError: the weights do not fit the networks; with `partly`, none fits.
@@ -90,7 +90,7 @@ def _of_run(folder: Path, kind: str) -> Named:
 
 
 def _of_version(version: Path) -> Named:
-    """Name the arrays of a version folder as the model of its configuration names them."""
+    """Name the arrays of a version folder as its configuration's model names them."""
     config = version / "training" / CONFIG_FILE
     if not config.is_file():
         raise ValueError(
@@ -112,7 +112,7 @@ def _by_name(network: keras.Model) -> dict[str, np.ndarray]:
 
 
 def _assign_partly(model: RestorationModel, named: Named, source: str) -> None:
-    """Take what has the same name and shape; log what has not."""
+    """Load weights of the same name and shape; log the others."""
     taken = 0
     for name, network in _networks(model).items():
         found = named.get(name, {})

@@ -13,22 +13,23 @@ from typing import TextIO
 
 from tfdeblur.training.workers import VARIABLE
 
-GRACE_SECONDS = 20.0  # For the others, once a worker has failed, before they are killed.
+GRACE_SECONDS = 20.0  # After one worker fails, until the others are killed.
 
 
 def launch(command: Sequence[str], count: int, environment: Mapping[str, str] = os.environ) -> int:
     """Run a command in `count` processes that find each other by TF_CONFIG over loopback.
 
-    The chief's output is this process's own; the others' goes to standard error, line by line
-    behind `[worker N]`. SIGTERM and SIGINT are passed on to all.
+    The chief writes to this process's output; the others' lines go to standard error, prefixed with
+    `[worker N]`. SIGTERM and SIGINT are forwarded to all.
 
     Args:
       command: the program and its arguments.
-      count: of workers. Each gets its share of the cores.
-      environment: of the processes, to which TF_CONFIG is added.
+      count: number of workers. Each gets its share of the cores.
+      environment: of the processes; TF_CONFIG is added.
 
     Returns:
-      0, or the exit code of the first that failed; 128 and the signal's number if one ended it.
+      0, or the exit code of the first that failed; 128 plus the signal's number if a signal ended
+      it.
     """
     addresses = _free_addresses(count)
     threads = str(max(1, (os.cpu_count() or 1) // count))
@@ -88,7 +89,7 @@ def _tell(workers: Sequence[subprocess.Popen], number: int) -> None:
 
 
 def _wait(workers: Sequence[subprocess.Popen]) -> int:
-    """Wait for all; once one has failed, end the others."""
+    """Wait for all workers; if one fails, end the others."""
     failed: int | None = None
     deadline = float("inf")
     while None in [worker.poll() for worker in workers]:

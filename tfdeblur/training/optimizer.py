@@ -1,4 +1,4 @@
-"""Adam and its learning rates over the steps of a run."""
+"""Adam and its learning rate schedules."""
 
 import itertools
 import math
@@ -17,24 +17,23 @@ class OptimizerConfig:
     """Adam for every network.
 
     Attributes:
-      epsilon: added to the root of the second moment. No paper states one; 1e-8 is that of Torch
-        and of TensorFlow 1 (Keras has 1e-7).
-      learning_rate: the largest; of `piecewise` the first.
-      schedule: of the generator's and the discriminators' rates alike, over the run's steps:
+      epsilon: added to the root of the second moment. No paper states one; 1e-8 is the default of
+        Torch and TensorFlow 1 (Keras: 1e-7).
+      learning_rate: the peak; for `piecewise`, the first rate.
+      schedule: of the generator's and the discriminators' rates, over the run's steps:
         `constant`;
         `cosine`: decay to zero over `train.steps`;
         `staircase`: `learning_rate * decay_rate ** floor(step / decay_steps)`;
-        `piecewise`: `rates[i]` before step `boundaries[i]`, the last of `rates` from the last of
-        `boundaries` on.
-      warmup_steps: linear growth from zero to `learning_rate`; `cosine` only.
+        `piecewise`: `rates[i]` before step `boundaries[i]`, then the last of `rates`.
+      warmup_steps: steps of linear growth from zero to `learning_rate`; `cosine` only.
       decay_rate: of `staircase`.
       decay_steps: of `staircase`.
-      boundaries: of `piecewise`; steps, rising.
-      rates: of `piecewise`; one more than there are boundaries.
-      discriminator_learning_rate: takes the place of `learning_rate` for the discriminators; 0: the
-        same. Not for `piecewise`.
-      clip_norm: the gradients of the trained network are scaled down to this global norm where they
-        exceed it, in float32 without the loss scale; 0: never.
+      boundaries: of `piecewise`; increasing steps.
+      rates: of `piecewise`; one more than `boundaries`.
+      discriminator_learning_rate: replaces `learning_rate` for the discriminators; 0: use
+        `learning_rate`. Not for `piecewise`.
+      clip_norm: largest global norm of the trained network's gradients, in float32 without the loss
+        scale; larger ones are scaled down. 0: no clipping.
     """
 
     learning_rate: float = 2e-4
@@ -125,7 +124,7 @@ class OptimizerConfig:
     def build(self, steps: int) -> keras.optimizers.Optimizer:
         """Build the trained network's optimizer for a run of `steps`."""
         rate = self._rate(self.learning_rate, steps)
-        # Keras clips what is summed over replicas and free of the loss scale.
+        # Keras clips gradients after summing them over replicas and removing the loss scale.
         return self._adam(rate, global_clipnorm=self.clip_norm or None)
 
     def build_for_discriminator(self, steps: int) -> keras.optimizers.Optimizer:
@@ -158,19 +157,19 @@ class OptimizerConfig:
                 learning_rate, self.decay_steps, self.decay_rate, staircase=True
             )
         else:
-            # Keras takes a boundary's own step to the piece before it.
+            # Keras counts a boundary's own step to the piece before it.
             last_steps = [boundary - 1 for boundary in self.boundaries]
             schedule = schedules.PiecewiseConstantDecay(last_steps, list(map(float, self.rates)))
         return RunSchedule(schedule)
 
 
 class RunSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate over the steps of a run, however often and since when its optimizer updates.
+    """A learning rate over a run's steps, independent of when and how often its optimizer updates.
 
     Attributes:
       schedule: the rate at a step of the run.
-      counter: counts the steps; None: the optimizer's own updates are counted.
-      start: the step of the run at which the counter was 0; read when a train step is traced.
+      counter: counts the steps; None: count the optimizer's own updates.
+      start: the run's step at which the counter was 0; read when a train step is traced.
     """
 
     def __init__(
@@ -184,11 +183,11 @@ class RunSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.start = start
 
     def __call__(self, step) -> tf.Tensor:
-        """Return the rate; `step` are the optimizer's own updates."""
+        """Return the rate; `step` counts the optimizer's own updates."""
         return self.schedule((step if self.counter is None else self.counter) + self.start)
 
     def get_config(self) -> dict:
-        """Return the arguments that make the same schedule, but for the counter."""
+        """Return the arguments that rebuild this schedule, except the counter."""
         return {"schedule": self.schedule, "start": self.start}
 
 
@@ -197,14 +196,14 @@ def start_schedules(
     others: Iterable[keras.optimizers.Optimizer],
     step: int,
 ) -> None:
-    """Let all schedules follow the generator's optimizer, wrapped for loss scaling or not.
+    """Make all schedules follow the generator's optimizer, wrapped for loss scaling or not.
 
-    It updates once a step and after the others, which may do so several times or join later.
+    It updates once per step, after the others, which may update several times or join later.
 
     Args:
       optimizer: the generator's.
       others: the discriminators'.
-      step: of the run, at which it counted 0.
+      step: the run's step at which the generator's optimizer counted 0.
     """
     counter = getattr(optimizer, "inner_optimizer", optimizer).iterations
     for each in (optimizer, *others):

@@ -1,4 +1,4 @@
-"""Turn a finished run into a published version: checked artifacts and a model card with scores."""
+"""Publish a finished run: checked artifacts and a model card with scores."""
 
 import json
 from pathlib import Path
@@ -52,20 +52,20 @@ def release(
 
     Args:
       workdir: the run's folder.
-      output: the model's folder, whose name becomes the model's.
+      output: the model's folder; its name becomes the model's name.
       which: `best` or `latest` checkpoint.
-      images: folder of real images for the gate, in pairs or not; None: drawn pages of the test
-        split, degraded as in the run if its data was drawn, too.
-      notes: markdown that ends the model card.
-      hours: time that the training took, for the model card.
+      images: folder of real images for the gate, paired or not; None: drawn pages of the test
+        split, degraded as in the run if its data was drawn too.
+      notes: markdown for the end of the model card.
+      hours: training time, for the model card.
 
     Returns:
       The new version folder.
 
     Raises:
       FileNotFoundError: `workdir` holds no such run.
-      tfdeblur.export.gate.GateError: an artifact is not what was trained.
-      ValueError: `images` are too few, of too few sizes or do not fit the model.
+      tfdeblur.export.gate.GateError: an artifact differs from the trained model.
+      ValueError: `images` are too few, have too few sizes or do not fit the model.
     """
     workdir, output = Path(workdir), Path(output)
     trained = load_trained(workdir, which)
@@ -104,14 +104,14 @@ def release(
 
 
 def _recipe(data: DataConfig) -> TextRecipe | GeneratedRecipe:
-    """Return what degrades the pages that the gate draws."""
+    """Return the recipe that degrades the gate's drawn pages."""
     if data.source == "recipe" and not _on_printed_text(data):
         return data.classes()[0].build_recipe("test")
     return TextRecipe()
 
 
 def _weights(trained: Trained) -> dict[str, bytes]:
-    """Pack what was trained beside the generator; a model without more has one, empty, file."""
+    """Pack the weights trained beside the generator; if there are none, one empty file."""
     discriminators = {name: each.get_weights() for name, each in trained.discriminators.items()}
     packed = {DISCRIMINATORS: pack_weights(discriminators)}
     if beside := trained.model.training_only_weights():
@@ -120,7 +120,7 @@ def _weights(trained: Trained) -> dict[str, bytes]:
 
 
 def _data(data: DataConfig) -> str:
-    """Say what a run was trained on."""
+    """Describe a run's training data."""
     if data.source == "prepared":
         return f"The prepared data set {data.name}; its own metadata say what is in it."
     if not _on_printed_text(data):
@@ -129,7 +129,7 @@ def _data(data: DataConfig) -> str:
 
 
 def _limits(data: DataConfig) -> tuple[str, ...]:
-    """Say what a model does not do."""
+    """List a model's limits."""
     if not _on_printed_text(data):
         return LIMITS
     knows_colour = any(part.domain == COLOUR for part in data.classes())
@@ -149,7 +149,7 @@ def _summary(model_config: ModelConfig, data: DataConfig) -> str:
 
 
 def _scores(trained: Trained, checks: CheckImages) -> tuple[dict[str, dict[str, float]], str]:
-    """Score the generator on the check images, and say how; without targets, say what is known."""
+    """Score the generator on the check images and say how; without targets, say what is known."""
     validation = ", ".join(f"{name} {value:.2f}" for name, value in trained.scores.items())
     known = (
         f"The run's own validation: {validation}." if validation else "The run was not validated."

@@ -1,4 +1,4 @@
-"""The folder of a run: one experiment's, in one precision, and the same for all workers."""
+"""A run's folder: it belongs to one experiment in one precision, and all workers share it."""
 
 import json
 from pathlib import Path
@@ -24,19 +24,19 @@ ENVIRONMENT_FILE = "environment.json"
 def claim(
     folder: Path, config: ExperimentConfig, environment: dict[str, Any], workers: Workers
 ) -> None:
-    """Take a folder for an experiment, or go on in it: all workers, or none.
+    """Claim a folder for an experiment, or resume in it: on all workers or on none.
 
-    The chief writes or checks config.json; a start that ended before its first step is no run, and
-    is replaced. Each worker writes environment.json.
+    The chief writes or checks config.json; a start that ended before its first step does not count
+    as a run and is replaced. Each worker writes environment.json.
 
     Args:
-      folder: the run's; of a worker that does not keep it, one of its own. Made if it is missing.
+      folder: the run's, or the worker's own if it is not the chief. Created if missing.
       config: the experiment.
-      environment: see `runtime.configure`; its `precision` must be that of the run and of all.
-      workers: each of which must call this.
+      environment: see `runtime.configure`; its `precision` must match the run's and all workers'.
+      workers: every one of them must call this.
 
     Raises:
-      ValueError: the folder holds another run, or another worker must not begin.
+      ValueError: the folder holds another run, or another worker refuses the run.
       OSError: the folder cannot be written to.
     """
     precision = environment["precision"]
@@ -58,12 +58,12 @@ def claim(
         )
     except ValueError as error:
         refused = error
-    if workers.any(refused is not None):  # Nobody waits for one who has left.
+    if workers.any(refused is not None):  # Fail together, or the others would block.
         raise refused or ValueError("Another worker has refused the run, and says why.")
 
 
 def _take(folder: Path, config: ExperimentConfig, precision: str) -> None:
-    """Save the configuration, or check it against the run that is there already."""
+    """Save the configuration, or check it against the existing run's."""
     path, latest = folder / CONFIG_FILE, folder / "checkpoints" / "latest"
     begun = [file for file in latest.glob("*.index") if file.name != "step-0.index"]
     if path.exists() and begun:
@@ -89,7 +89,7 @@ def _take(folder: Path, config: ExperimentConfig, precision: str) -> None:
         for file in latest.glob("step-0.*"):
             file.unlink()
         if path.exists() and not is_saved(config, path):
-            (folder / REDRAWN_FILE).unlink(missing_ok=True)  # Another experiment's.
+            (folder / REDRAWN_FILE).unlink(missing_ok=True)  # From another experiment.
     save_config(config, path)
 
 

@@ -1,4 +1,4 @@
-"""What a run runs on: numeric precision, seeds, and a record of the environment."""
+"""A run's numeric precision, devices and seeds, and a record of its environment."""
 
 import platform
 import sys
@@ -33,18 +33,17 @@ class RuntimeConfig:
 
     Attributes:
       precision: `float32`, `mixed_bfloat16`, `mixed_float16`, or `auto`: mixed_float16 on GPUs of
-        compute capability 7 and more, mixed_bfloat16 on CPUs with AVX-512 BF16 or AMX, else
-        float32.
-      strategy: `none`: one replica; `mirrored`: a replica on each GPU, or on each logical CPU where
-        there is no GPU, with gradients summed over them; `multi_worker`: the same over all
-        processes that the environment variable TF_CONFIG lists; `auto`: multi_worker where
-        TF_CONFIG lists several, else mirrored where there are several GPUs, else none. The batch
-        size is that of all replicas together.
+        compute capability 7 and up, mixed_bfloat16 on CPUs with AVX-512 BF16 or AMX, else float32.
+      strategy: `none`: one replica; `mirrored`: a replica on each GPU, or on each logical CPU if
+        there is no GPU, with gradients summed over them; `multi_worker`: like `mirrored`, over all
+        processes that the environment variable TF_CONFIG lists; `auto`: multi_worker if TF_CONFIG
+        lists several, else mirrored if there are several GPUs, else none. The batch size counts all
+        replicas together.
       tensor_float_32: whether GPUs may round float32 factors to 10 bits.
-      deterministic: whether TensorFlow is held to operations whose results do not depend on the
-        order of threads; on GPUs it costs speed, and operations without such a form are refused.
-      hang_seconds: a step, a validation or a start that takes longer is reported, with the stacks
-        of all threads; 0: never.
+      deterministic: whether to use only operations whose results do not depend on the order of
+        threads; slower on GPUs, where operations without a deterministic form raise an error.
+      hang_seconds: report a step, a validation or a start that takes longer, with the stacks of all
+        threads; 0: never.
     """
 
     precision: str = "auto"
@@ -70,12 +69,12 @@ class RuntimeConfig:
 
 
 def make_strategy(runtime: RuntimeConfig) -> tf.distribute.Strategy:
-    """Return the strategy in whose scope a model is to be built and trained.
+    """Return the strategy in whose scope to build and train a model.
 
-    That of several workers connects to the others: it must be the first thing that TensorFlow does.
+    With several workers it connects to the others, so it must be the first use of TensorFlow.
 
     Raises:
-      ValueError: multi_worker is asked for, and TF_CONFIG does not list the workers.
+      ValueError: `strategy` is multi_worker, but TF_CONFIG does not list the workers.
     """
     gpus = tf.config.list_physical_devices("GPU")
     chosen, workers = runtime.strategy, workers_of_environment()
@@ -89,7 +88,7 @@ def make_strategy(runtime: RuntimeConfig) -> tf.distribute.Strategy:
             )
         strategy: tf.distribute.Strategy = tf.distribute.MultiWorkerMirroredStrategy()
     elif chosen == "mirrored":
-        # On CPUs the default's collectives mix up with those of synchronised batch norms.
+        # On CPUs the default's collectives get mixed up with those of synchronised batch norms.
         reduction = None if gpus else tf.distribute.ReductionToOneDevice()
         strategy = tf.distribute.MirroredStrategy(cross_device_ops=reduction)
     else:
@@ -102,7 +101,7 @@ def make_strategy(runtime: RuntimeConfig) -> tf.distribute.Strategy:
 
 
 def configure(runtime: RuntimeConfig, seed: int) -> dict[str, Any]:
-    """Set the precision policy, the switches, and the seed of initial weights and draws.
+    """Set the precision policy, the switches, and the seed for initial weights and draws.
 
     Returns:
       The environment as JSON values: platform, devices, package versions, precision, switches.

@@ -1,7 +1,7 @@
-"""What a run reports: TensorBoard, and the same scalars as a CSV file.
+"""A run's scalars, for TensorBoard and as a CSV file.
 
-`scalars.csv` has a row per value, `split,step,name,value`, as what is logged changes with the
-phases of a training. A run that goes on drops the rows that were written after its checkpoint.
+`scalars.csv` has one row per value, `split,step,name,value`, because the logged names change with
+the phases of a training. A resumed run drops the rows written after its checkpoint.
 """
 
 import csv
@@ -32,7 +32,7 @@ class Scalars:
             }
 
     def go_on(self, step: int, validated: int) -> None:
-        """Drop the rows after `step` finished steps, and of validations after `validated`."""
+        """Drop training rows after `step` finished steps, and validation rows after `validated`."""
         rows: list[tuple[str, ...] | list[str]] = [COLUMNS]
         if self._path.exists():
             with self._path.open(newline="", encoding="utf-8") as file:
@@ -47,7 +47,7 @@ class Scalars:
         """Write scalars of one step.
 
         Raises:
-          OSError: the disk is full, or takes no writes.
+          OSError: the disk is full or not writable.
         """
         with self._told(f"the scalars of step {step}"), self._writers[split].as_default(step):
             for name, value in values.items():
@@ -62,7 +62,7 @@ class Scalars:
             )
 
     def write_images(self, split: str, step: int, images: Mapping[str, np.ndarray]) -> None:
-        """Write pictures, uint8 `[H, W, 3]`, to TensorBoard. Raises OSError as `write`."""
+        """Write pictures, uint8 `[H, W, 3]`, to TensorBoard. Raises OSError like `write`."""
         with self._told(f"the pictures of step {step}"), self._writers[split].as_default(step):
             for name, image in images.items():
                 tf.summary.image(name, image[None])
@@ -70,7 +70,7 @@ class Scalars:
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
-        """Say what could not be written."""
+        """Name the unwritten data in the error."""
         try:
             yield
         except (OSError, tf.errors.OpError) as error:

@@ -1,4 +1,4 @@
-"""SIGTERM: a training that is told to end does so where nothing is lost."""
+"""Stop a training on SIGTERM without losing progress."""
 
 import signal
 import threading
@@ -6,10 +6,10 @@ from typing import Any
 
 
 class Interrupted(BaseException):
-    """SIGTERM has ended the run. No `Exception`: Keras and TensorFlow rewrite those.
+    """SIGTERM ended the run. Not an `Exception`: Keras and TensorFlow rewrite those.
 
     Attributes:
-      step: finished steps, which the latest checkpoint holds; 0 if none was finished.
+      step: finished steps, as in the latest checkpoint; 0 if no step was finished.
     """
 
     def __init__(self, step: int = 0):
@@ -22,15 +22,15 @@ class Interrupted(BaseException):
 
 
 class StopSignal:
-    """Listens to SIGTERM inside a `with`, and leaves the handler as it was.
+    """Handles SIGTERM inside a `with`, then restores the previous handler.
 
-    While everything is saved the signal raises `Interrupted`, wherever the run is. Otherwise, and
-    always with several workers, who must leave together, it is only noted, for the run to end
-    behind a step or between two images of a validation. Python delivers signals to the main thread
-    only; elsewhere this does nothing.
+    While everything is saved, the signal raises `Interrupted` at once. Otherwise, and always with
+    several workers, which must exit together, it is only noted; the run then ends after a step or
+    between two images of a validation. Python delivers signals only to the main thread; in others
+    this does nothing.
 
     Attributes:
-      came: whether the signal has come.
+      came: whether the signal has arrived.
     """
 
     def __init__(self, alone: bool):
@@ -50,14 +50,14 @@ class StopSignal:
             signal.signal(signal.SIGTERM, self._before)
 
     def step_to_save(self) -> None:
-        """Say that a step is finished and not saved."""
+        """Note that a step is finished but not saved."""
         self._raises = False
 
     def all_saved(self, step: int) -> None:
-        """Say that all is saved, `step` finished steps.
+        """Note that all `step` finished steps are saved.
 
         Raises:
-          Interrupted: the signal has come, and this process is alone.
+          Interrupted: the signal has arrived, and there are no other workers.
         """
         self._saved, self._raises = step, self._alone
         if self.came and self._alone:

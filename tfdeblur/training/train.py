@@ -1,8 +1,8 @@
 """Run or resume one experiment in a folder.
 
 The folder holds config.json, environment.json, checkpoints/ and logs/ (TensorBoard, scalars.csv),
-and once something went wrong flight_records/ and redrawn.json. Running the same experiment there
-again goes on from the latest checkpoint.
+and, if something went wrong, flight_records/ and redrawn.json. Running the same experiment there
+again resumes from the latest checkpoint.
 """
 
 import contextlib
@@ -43,21 +43,21 @@ PICTURES = 4  # Before/after pictures of each validation in TensorBoard.
 
 
 def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
-    """Train until `config.train.steps`, going on from the latest checkpoint if there is one.
+    """Train until `config.train.steps`, resuming from the latest checkpoint if there is one.
 
     Args:
-      config: the experiment. On resuming it must equal the saved one, but for `train.steps`, which
-        may change unless a cosine schedule depends on them.
-      workdir: the run's folder; made if it is missing. Several workers must share it.
+      config: the experiment. On resuming it must equal the saved one, except for `train.steps`,
+        which may change unless a cosine schedule depends on it.
+      workdir: the run's folder; created if missing. Several workers must share it.
 
     Returns:
-      `step`, `seconds` of this call, the last validation's summary as `validation`, and
+      `step`, the `seconds` this call took, the last validation's summary as `validation`, and
       `weights_sha256` (see `digest.weights_sha256`).
 
     Raises:
-      stop_signal.Interrupted: SIGTERM came; the last finished step is saved.
-      ValueError: a field is out of its range, or differs from the run that `workdir` holds.
-      callbacks.NonFiniteError: a term or gradient is not finite; a flight record tells of it.
+      stop_signal.Interrupted: SIGTERM arrived; the last finished step is saved.
+      ValueError: a field is out of its range, or differs from the run in `workdir`.
+      callbacks.NonFiniteError: a term or gradient is not finite; see the flight record.
       OSError: `workdir` cannot be written to; `checkpoints.CheckpointError` says what is left.
     """
     config.validate()
@@ -96,7 +96,7 @@ def build_model(config: ExperimentConfig) -> RestorationModel:
 
 
 def compile_model(model: RestorationModel, config: ExperimentConfig) -> RestorationModel:
-    """Give a model the optimizers of an experiment, and return it."""
+    """Compile a model with an experiment's optimizers, and return it."""
     optimizer, steps = config.optimizer, config.train.steps
     model.micro_batches = config.train.micro_batches
     model.compile(
@@ -112,8 +112,8 @@ def make_restore(generator: keras.Model, channels: int = 3):
     """Return the generator as a function uint8 `[H, W, 3]` -> uint8 `[scale * H, scale * W, 3]`.
 
     Args:
-      generator: of `channels` channels.
-      channels: 3; or 1, for images of three equal channels: one of them is restored, for all.
+      generator: takes and returns `channels` channels.
+      channels: 3; or 1 for images of three equal channels: one is restored and stands for all.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)])
@@ -125,7 +125,7 @@ def make_restore(generator: keras.Model, channels: int = 3):
 
 
 def _to_rgb(image: np.ndarray) -> np.ndarray:
-    """Show grey as three equal channels: what is measured on them is measured on the grey."""
+    """Repeat grey as three equal channels, which score the same as the grey image."""
     return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
 
 
@@ -155,8 +155,8 @@ class _Run:
         self.finite = callbacks.StopOnNonFinite()
         self.stream = stream
         self.stop = stop
-        self.phase = -1  # That was entered last.
-        # What is scored is a copy: it may hold averages, and belongs to no strategy.
+        self.phase = -1  # The last one entered.
+        # Scores are taken on a copy, which may hold averages and belongs to no strategy.
         self.restorer = config.model.build_generator()
         self.restore = make_restore(self.restorer, config.model.channels)
         pairs = make_validation(
@@ -170,10 +170,10 @@ class _Run:
         started = time.perf_counter()
         self._begin_logs(step)
         if step == 0:
-            self.checkpoints.save(0)  # A disk that takes none is found out now.
+            self.checkpoints.save(0)  # Finds out now whether the disk can be written to.
             self.scalars.write_graph(self.restorer)
         self._leave_if_told(step)
-        # A run that was ended during a validation still owes it.
+        # A run interrupted during a validation still owes it.
         summary = self._score(step) if self._owes_validation(step) else None
         if self._is_over(step):
             logging.info("Step %d of %d: nothing is left to train.", step, plan.steps)
@@ -188,7 +188,7 @@ class _Run:
                     step = self._recover(error)
                     bar.go_back(step)
                     continue
-                self.checkpoints.save(step)  # Before a validation: it may fail, or be cut off.
+                self.checkpoints.save(step)  # Before validating, which may fail or be interrupted.
                 self._leave_if_told(step)
                 summary = self._score(step) if self._owes_validation(step) else None
         if step < plan.steps:
@@ -202,21 +202,21 @@ class _Run:
         }
 
     def _begin_logs(self, step: int) -> None:
-        """Drop what was logged after a checkpoint."""
+        """Drop everything logged after the checkpoint."""
         self.scalars.go_on(step, int(self.checkpoints.validated_step.numpy()))
 
     def _leave_if_told(self, step: int) -> None:
-        """End a run of which all is saved if SIGTERM has come to any worker.
+        """End a fully saved run if any worker has received SIGTERM.
 
         Raises:
-          Interrupted: it has.
+          Interrupted: a worker has received it.
         """
-        if self.workers.any(self.stop.came):  # Nor does a worker leave before all have saved.
+        if self.workers.any(self.stop.came):  # And no worker exits before all have saved.
             raise Interrupted(step)
         self.stop.all_saved(step)
 
     def _is_over(self, step: int) -> bool:
-        """Tell whether all steps are done, or enough validations brought no better score."""
+        """Tell whether all steps are done or patience has run out."""
         plan = self.config.train
         waited = step - int(self.checkpoints.best_step.numpy())
         return step >= plan.steps or 0 < plan.patience * plan.validate_every <= waited
@@ -227,7 +227,7 @@ class _Run:
         return due and step > int(self.checkpoints.validated_step.numpy())
 
     def _score(self, step: int) -> dict[str, Any]:
-        """Validate, keep the weights if they are the best so far, and save how good they are."""
+        """Validate, keep the weights if they are the best so far, and save their score."""
         summary = self.validate(step)
         psnr = self.workers.from_chief(summary["restored"]["psnr"])
         best = self.checkpoints.save_if_best(step, psnr)
@@ -236,7 +236,7 @@ class _Run:
         return summary
 
     def _enter_phase(self, step: int) -> None:
-        """Enter the phase of `step`, at its start or, when a run goes on, in its middle."""
+        """Enter the phase of `step`, at its start or, when resuming, in its middle."""
         model = self.model
         self.phase = phase = model.phase_at(step)
         model.enter_phase(phase)
@@ -251,7 +251,7 @@ class _Run:
         logging.info("Phase %d from step %d.", phase, step)
 
     def _fit(self, step: int, bar: callbacks.Progress) -> int:
-        """Train to the next validation, start of a phase or signal; return the finished steps."""
+        """Train to the next validation, phase or signal; return the finished steps."""
         plan = self.config.train
         validation = (step // plan.validate_every + 1) * plan.validate_every
         later = [start for start in self.model.phase_starts if start > step]
@@ -286,10 +286,10 @@ class _Run:
         )
 
     def _recover(self, error: NonFiniteError) -> int:
-        """Record a step that was not finite; stop the run, or return the step to go on from."""
+        """Record a non-finite step; stop the run, or return the step to continue from."""
         plan = self.config.train
         self.watchdog.alive(f"flight record of step {error.step}")
-        self._leave_if_told(int(self.checkpoints.step.numpy()))  # It falls back to what is saved.
+        self._leave_if_told(int(self.checkpoints.step.numpy()))  # Falls back to the saved step.
         record = self.folder / "flight_records" / f"step-{error.step}"
         culprits = self._record(error, record)
         told = f" {record} tells of it"
@@ -304,7 +304,7 @@ class _Run:
         return step
 
     def _record(self, error: NonFiniteError, folder: Path) -> list[str]:
-        """Go to the weights before the failing step by the same steps, and look at it closely."""
+        """Replay the steps up to the failing one, then inspect it."""
         step, last = self.checkpoints.restore(), error.step - 1
         logging.info("Going from step %d to %d again, to see what happened.", step, last)
         while step < last:
@@ -318,7 +318,7 @@ class _Run:
         self.model.make_train_function(force=True)
         if self.workers.count == 1:
             operation = find_operation(lambda: self._train_on(last, error.step, []))
-        else:  # The process that finds it would leave the others waiting for its gradients.
+        else:  # The process that found it would leave the others waiting for its gradients.
             operation = Operation(told="It is looked for in trainings of one process only.")
         return write_record(
             folder,
@@ -330,7 +330,7 @@ class _Run:
         )
 
     def validate(self, step: int) -> dict[str, Any]:
-        """Restore whole validation pairs, write scalars and pictures, return the summary."""
+        """Restore whole validation pairs, write scalars and pictures, and return the summary."""
         self.watchdog.alive(f"validation after step {step}")
         scale, weights = self.config.model.scale, self.model.generator.weights
         values = [weight.numpy() for weight in weights]

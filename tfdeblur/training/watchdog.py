@@ -1,4 +1,4 @@
-"""Reports a run that hangs: which wait it was, and where every thread stands."""
+"""Report a run that hangs: what it was waiting for, and every thread's stack."""
 
 import faulthandler
 import os
@@ -12,14 +12,14 @@ from absl import logging
 
 
 class Watchdog:
-    """A thread that waits for signs of life, `with Watchdog(900, folder) as dog: dog.alive("…")`.
+    """A thread that waits for signs of life: `with Watchdog(900, folder) as dog: dog.alive("…")`.
 
     Each silence is reported once: a line and the stacks of all threads, in the log and in
-    `folder`/stacks-HOST-PID.txt. The run goes on: what hangs today may be a slow disk.
+    `folder`/stacks-HOST-PID.txt. The run is not ended: the cause may just be a slow disk.
     """
 
     def __init__(self, seconds: float, folder: Path):
-        """Watch for silences of more than `seconds`; 0: never."""
+        """Watch for silences longer than `seconds`; 0: never."""
         self._seconds = seconds
         self._path = folder / f"stacks-{socket.gethostname()}-{os.getpid()}.txt"
         self._doing, self._since, self._reported = "start", time.monotonic(), False
@@ -37,7 +37,7 @@ class Watchdog:
             self._thread.join()
 
     def alive(self, doing: str) -> None:
-        """Say that the run lives and what it does next."""
+        """Report that the run is alive, and what it does next."""
         self._doing, self._since, self._reported = doing, time.monotonic(), False
 
     def _watch(self) -> None:

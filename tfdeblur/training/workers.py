@@ -1,8 +1,8 @@
-"""The processes of one training: which one this is, and what all of them must agree on.
+"""The processes of one training: which one this is, and what all must agree on.
 
-Each worker runs the same program on its part of every batch. Worker 0, the chief, keeps the run's
-folder; the others read it, and write what TensorFlow makes all of them write to a folder of their
-own, which is thrown away.
+Each worker runs the same program on its part of every batch. Worker 0, the chief, owns the run's
+folder; the others read it. TensorFlow makes every worker write; the others write to folders of
+their own, which are deleted.
 """
 
 import json
@@ -20,7 +20,7 @@ def workers_of_environment() -> int:
     """Return how many workers TF_CONFIG lists; 0 without it.
 
     Raises:
-      ValueError: it is no such list.
+      ValueError: TF_CONFIG is not a list of workers.
     """
     text = os.environ.get(VARIABLE)
     if not text:
@@ -37,7 +37,7 @@ def workers_of_environment() -> int:
 
 @dataclass(frozen=True)
 class Workers:
-    """All workers of a strategy, and which of them this process is."""
+    """All workers of a strategy, and which one this process is."""
 
     strategy: tf.distribute.Strategy
     index: int = 0
@@ -45,7 +45,7 @@ class Workers:
 
     @classmethod
     def of(cls, strategy: tf.distribute.Strategy) -> "Workers":
-        """Return those of a strategy; of one for a single process, this process alone."""
+        """Return a strategy's workers; for a single-process strategy, this process alone."""
         resolver = strategy.cluster_resolver
         if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) or resolver is None:
             return cls(strategy)
@@ -56,7 +56,7 @@ class Workers:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process keeps the run's folder."""
+        """Whether this process owns the run's folder."""
         return self.index == 0
 
     def total(self, value: int) -> int:
@@ -67,7 +67,7 @@ class Workers:
         return int(self._summed(tf.constant(value, tf.int64))) // local
 
     def any(self, value: bool) -> bool:
-        """Return whether the value of any worker is true. Every worker must call it."""
+        """Return whether any worker's value is true. Every worker must call it."""
         return self.total(int(value)) > 0
 
     def from_chief(self, value: float) -> float:
@@ -91,8 +91,8 @@ class Workers:
         Args:
           name: of the value.
           value: this worker's.
-          why: the rest of the rule, for the message.
-          show: makes of a value what the message shows.
+          why: the rest of the rule, for the error message.
+          show: formats a value for the error message.
         """
         chief = int(self.from_chief(value))
         if self.any(value != chief):
@@ -102,10 +102,10 @@ class Workers:
             )
 
     def gather(self, function, share) -> dict[str, np.ndarray]:
-        """Run a function on the replicas' shares of a batch; join what it returns, by replica.
+        """Run a function on the replicas' shares of a batch; join the results, by replica.
 
         Args:
-          function: of a replica's share; returns tensors `[b, ...]` by name.
+          function: takes a replica's share; returns tensors `[b, ...]` by name.
           share: of this worker's replicas, as `distribute` yields it.
         """
         found = self.strategy.run(tf.function(function, autograph=False), args=(share,))
@@ -115,9 +115,9 @@ class Workers:
         """Return this worker's part of a data set of global batches, for `fit` and `run`.
 
         Args:
-          make: of (worker, workers); returns that worker's part of every batch, its replicas'
-            shares one after another.
-          share: samples of a replica in a batch.
+          make: takes (worker, workers); returns that worker's part of every batch: its replicas'
+            shares, one after another.
+          share: samples per replica in a batch.
         """
         if self.strategy.num_replicas_in_sync == 1:
             return make(0, 1)

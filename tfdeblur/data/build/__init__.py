@@ -1,1 +1,1 @@
-"""Making data sets: a folder of images in, shards of degraded pairs out, in parts that resume."""
+"""Making data sets: a folder of images in, shards of degraded pairs out; builds can be resumed."""

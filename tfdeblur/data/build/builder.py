@@ -1,9 +1,8 @@
-"""The base of the data sets' builders: TFDS writes and reads them, in parts that can be resumed.
+"""The base class of the data set builders, which TFDS writes and reads in resumable parts.
 
-A builder plans which examples there are and how one is made; this module makes them, in this
-process or on Beam's workers, and publishes the whole. Parts lie in `partial.<version>` beside the
-data until then: an interrupted build leaves nothing that looks finished, and the next one goes on
-from there.
+A builder plans which examples exist and how to make one; this module makes them, in this process or
+on Beam's workers, and publishes the whole. Until then parts are kept in `partial.<version>` beside
+the data: an interrupted build leaves nothing that looks finished, and the next build resumes it.
 """
 
 import abc
@@ -34,15 +33,15 @@ _INPUTS = "inputs_sha256"
 
 @dataclasses.dataclass(kw_only=True, eq=False)
 class PairConfig(tfds.core.BuilderConfig):
-    """What every configuration of pairs says.
+    """The fields shared by all configurations of pairs.
 
     Attributes:
-      recipe: a recipe of `tfdeblur.degradations.recipes`, or None if the pairs are there already.
-      count: training images or pairs; None: as many as there are.
+      recipe: a recipe of `tfdeblur.degradations.recipes`, or None if the pairs already exist.
+      count: training images or pairs; None: all.
       seed: of every draw.
-      source: a prepared image data set of TFDS to take images from; empty: the user's folder, or
-        none is needed.
-      examples_per_shard: how many examples stand in a file, at least; see `shards.plan_shards`.
+      source: a prepared TFDS image data set to take images from; empty: the user's folder, or none
+        if none is needed.
+      examples_per_shard: least number of examples in a file; see `shards.plan_shards`.
     """
 
     recipe: Any = None
@@ -54,10 +53,10 @@ class PairConfig(tfds.core.BuilderConfig):
     def variant(
         self, *, count: int | None = None, seed: int | None = None, source: str | None = None
     ) -> "PairConfig":
-        """Return this configuration with other values, under a name that says so.
+        """Return this configuration with other values, under a name that shows them.
 
         Returns:
-          This one if nothing differs, else one named like `x4_count200000_seed7`, which stands in a
+          This configuration if nothing differs, else one named like `x4_count200000_seed7`, with a
           folder of its own.
 
         Raises:
@@ -81,7 +80,7 @@ class PairConfig(tfds.core.BuilderConfig):
 
 
 class BuildError(ValueError):
-    """A data set that cannot be built; the message says what must change."""
+    """A data set cannot be built; the message says what must change."""
 
 
 class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
@@ -91,8 +90,8 @@ class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type:
     CITATIONS.bib and TAGS.txt.
 
     Attributes:
-      skipped: (file, reason) of what could not be used, after `download_and_prepare`.
-      notes: what was decided or resumed, in words, after `download_and_prepare`.
+      skipped: (file, reason) of each unusable file, after `download_and_prepare`.
+      notes: decisions and resumed work, in words, after `download_and_prepare`.
     """
 
     builder_config: PairConfig
@@ -104,21 +103,21 @@ class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type:
 
     @abc.abstractmethod
     def plan(self, manual_dir: Path | None) -> shards.Plan:
-        """List what is to be made; reads no image.
+        """List the examples to make, without reading any image.
 
         Args:
-          manual_dir: the folder of the user's own files, for builders that name
+          manual_dir: the folder of the user's own files, for builders that define
             `MANUAL_DOWNLOAD_INSTRUCTIONS`.
 
         Raises:
-          ValueError: there is nothing to make it from.
+          ValueError: there is nothing to make examples from.
         """
 
     def _add_files(self, folder: Path) -> None:
-        """Write what stands beside the shards, such as a bank of kernels. By default nothing."""
+        """Write files beside the shards, such as a bank of kernels. By default, none."""
 
     def _shard_iterators_per_split(self, dl_manager):
-        """Yield the examples without writing them, for tools of TFDS that ask for it."""
+        """Yield the examples without writing them, for TFDS tools that ask for it."""
         plan = self.plan(self._manual_dir(dl_manager))
         iterators: dict[str, list] = {split: [] for split in plan.keys}
         for shard in self._shards(plan):
@@ -127,7 +126,7 @@ class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type:
 
     @property
     def needs_manual_dir(self) -> bool:
-        """Whether the data is made from files of the user's own."""
+        """Whether the data is made from the user's own files."""
         return bool(self.MANUAL_DOWNLOAD_INSTRUCTIONS) and not self.builder_config.source
 
     def _manual_dir(self, dl_manager) -> Path | None:
@@ -153,7 +152,7 @@ class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type:
         shutil.rmtree(folder)
 
     def _make_shards(self, plan, planned, folder: Path, config) -> None:
-        """Write the shards that a build before this one has not left."""
+        """Write the shards that no earlier build has left."""
         features_json = json.dumps(self.info.features.to_json(), sort_keys=True)
         self.notes += _resume(folder, _fingerprint(self.info, features_json, plan, planned))
         todo = [shard for shard in planned if shards.read_report(folder / shard.name) is None]
@@ -176,13 +175,13 @@ class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type:
     def _publish(self, plan, planned, folder: Path) -> None:
         """Move complete shards into the folder that TFDS is about to rename, and describe them."""
         reports: dict[str, shards.ShardReport] = {}
-        skipped = dict.fromkeys(plan.excluded)  # A photograph may be missed in several shards.
+        skipped = dict.fromkeys(plan.excluded)  # Several shards may skip one photograph.
         dropped = 0
         lengths: dict[str, list[int]] = {}
         sizes: dict[str, int] = {}
         for shard in planned:
             report = shards.read_report(folder / shard.name)
-            assert report is not None  # _make_shards has seen it.
+            assert report is not None  # _make_shards has checked it.
             reports[shard.name] = report
             skipped.update(dict.fromkeys(report.skipped))
             dropped += report.dropped
@@ -218,10 +217,10 @@ class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type:
 
 
 def check_inputs(builder: PairBuilder, manual_dir: Path | None) -> None:
-    """Make sure that prepared data was made from the files that are there now.
+    """Check that prepared data was made from the present files.
 
     Raises:
-      BuildError: it was made from others.
+      BuildError: it was made from other files.
     """
     made_from = (builder.info.metadata or {}).get(_INPUTS)
     if made_from != inputs_sha256(builder.plan(manual_dir)):
@@ -245,7 +244,7 @@ def _examples(make: shards.MakeExample, shard: shards.Shard) -> Iterator[tuple[s
 
 
 def _list(excluded, most: int = 5) -> str:
-    """Return the first files that were left out, to stand behind an error."""
+    """Return the first excluded files, to append to an error message."""
     lines = [f"\n  {file}: {reason}" for file, reason in excluded[:most]]
     if len(excluded) > most:
         lines.append(f"\n  and {len(excluded) - most} more")
@@ -253,7 +252,7 @@ def _list(excluded, most: int = 5) -> str:
 
 
 def _fingerprint(info, features_json: str, plan: shards.Plan, planned: list[shards.Shard]) -> str:
-    """Return a hash of everything that a shard's bytes hang on."""
+    """Return a hash of everything that determines a shard's bytes."""
     digest = hashlib.sha256(features_json.encode())
     digest.update(json.dumps(info.metadata, sort_keys=True, default=str).encode())
     digest.update(f"{info.full_name} {tfds.__version__}".encode())
@@ -266,7 +265,7 @@ def _fingerprint(info, features_json: str, plan: shards.Plan, planned: list[shar
 
 
 def _resume(folder: Path, fingerprint: str) -> list[str]:
-    """Keep the parts of an interrupted build if they belong to this one; say if they do not."""
+    """Keep an interrupted build's parts if they belong to this build; report it if they do not."""
     file = folder / _PLAN_FILE
     notes: list[str] = []
     if file.exists():
@@ -284,10 +283,10 @@ def _resume(folder: Path, fingerprint: str) -> list[str]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder of parts; two builds of one data set would undo each other's work.
+    """Lock a folder of parts: two builds of one data set would undo each other's work.
 
     Raises:
-      BuildError: another process holds it.
+      BuildError: another process holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _LOCK_FILE).open("w") as lock:

@@ -1,8 +1,8 @@
-"""Find the face in a photograph, and bring it into the position that CelebA's faces have.
+"""Find the face in a photograph, and align it like CelebA's faces.
 
-The detector is MTCNN (Zhang et al., 2016), by which Yun et al. (IEEE Access 2020) align faces: the
-package `mtcnn`, which brings its weights. It is the extra `faces` and is imported when the first
-photograph is searched. On two cores that takes 4 s, each further photograph 0.1 to 0.2 s.
+The detector is MTCNN (Zhang et al., 2016), which Yun et al. (IEEE Access 2020) use to align faces:
+the package `mtcnn`, which includes its weights. It comes with the extra `faces` and is imported for
+the first photograph. On two cores that takes 4 s, each further photograph 0.1 to 0.2 s.
 """
 
 import importlib.resources
@@ -14,13 +14,13 @@ import numpy as np
 
 from tfdeblur.images.resize import resize_bicubic
 
-# The networks look at a face on 48x48 px, sampled without anti-aliasing, so that larger photographs
-# give landmarks that are less exact: mirrored, 5 % of the photographs of two collections of
-# portraits gave others by more than 0.058 eye distances at 640 px, 0.040 at 400 and 0.042 at 320.
+# The networks see a face at 48x48 px, sampled without anti-aliasing, so landmarks are less exact in
+# larger photographs: in two collections of portraits, mirroring moved those of 5 % of the
+# photographs by more than 0.058 eye distances at 640 px, 0.040 at 400 and 0.042 at 320.
 DETECTION_SIDE = 400
 
 # The mean landmarks of CelebA's aligned images (Liu et al., ICCV 2015), to half a pixel, and the
-# (height, width) of these images.
+# images' (height, width).
 CELEBA_LANDMARKS = np.array(
     [[69.5, 111.0], [108.0, 111.0], [88.0, 136.0], [71.0, 152.0], [105.5, 152.0]]
 )
@@ -32,10 +32,10 @@ class Landmarks:
     """Where a face is in an image.
 
     Attributes:
-      points: `[5, 2]` float64, (x, y) in pixels, x to the right and y downwards, 0 in the middle of
-        the first pixel: the left eye, the right eye, the nose, the left and the right corner of the
-        mouth. Left is left as one looks at the image. They may lie outside of it.
-      confidence: of the detector, in [0, 1].
+      points: `[5, 2]` float64, (x, y) in pixels, x to the right and y down, 0 at the centre of the
+        first pixel: left eye, right eye, nose, left and right corner of the mouth. Left means the
+        image's left. Points may lie outside the image.
+      confidence: the detector's, in [0, 1].
     """
 
     points: np.ndarray
@@ -54,19 +54,19 @@ class Landmarks:
 
 
 def detect(photo: np.ndarray) -> Landmarks | None:
-    """Find the most prominent face: that with the largest area of its box times its confidence.
+    """Find the most prominent face, by box area times confidence.
 
-    Photographs of more than `DETECTION_SIDE` px are shrunk to that for the search, so a face must
-    be 20 px wide there. The same photograph always gives the same landmarks on one machine.
+    Photographs larger than `DETECTION_SIDE` px are shrunk to it for the search, where a face must
+    be 20 px wide. On one machine, a photograph always gives the same landmarks.
 
     Args:
       photo: `[H, W, 3]` uint8 RGB.
 
     Returns:
-      Its landmarks in pixels of `photo`; None if there is no face.
+      The face's landmarks in pixels of `photo`; None if there is no face.
 
     Raises:
-      ValueError: `photo` is something else, or the extra `faces` is not installed.
+      ValueError: `photo` is not such an array, or the extra `faces` is not installed.
     """
     _check_photo(photo)
     height, width = photo.shape[:2]
@@ -75,7 +75,7 @@ def detect(photo: np.ndarray) -> Landmarks | None:
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
-    # A row for each face: [image, x, y, width, height, confidence, x of the five, y of the five].
+    # One row per face: [image, x, y, width, height, confidence, x of the five, y of the five].
     faces = _detector().detect_faces(small, output_type="numpy")
     if len(faces) == 0:
         return None
@@ -86,11 +86,11 @@ def detect(photo: np.ndarray) -> Landmarks | None:
 
 
 def align(photo: np.ndarray, landmarks: Landmarks) -> np.ndarray:
-    """Turn, scale and shift a photograph so that its face lies as those of CelebA's aligned ones.
+    """Rotate, scale and shift a photograph to align its face like CelebA's.
 
-    The similarity transform brings the landmarks closest to `CELEBA_LANDMARKS`, by least squares. A
-    photograph that is to become smaller is shrunk first, with anti-aliasing. Parts of the result
-    that lie outside of the photograph continue its border.
+    The similarity transform fits the landmarks to `CELEBA_LANDMARKS` by least squares. A photograph
+    that becomes smaller is shrunk first, with anti-aliasing. Parts of the result outside the
+    photograph repeat its border.
 
     Args:
       photo: `[H, W, 3]` uint8.
@@ -100,7 +100,7 @@ def align(photo: np.ndarray, landmarks: Landmarks) -> np.ndarray:
       `[218, 178, 3]` uint8.
 
     Raises:
-      ValueError: `photo` is something else.
+      ValueError: `photo` is not such an array.
     """
     _check_photo(photo)
     matrix = _similarity(landmarks.points, CELEBA_LANDMARKS)
@@ -124,7 +124,7 @@ def align(photo: np.ndarray, landmarks: Landmarks) -> np.ndarray:
 
 
 def _similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return the `[2, 3]` similarity transform, without mirroring, of least squared distances."""
+    """Return the least-squares `[2, 3]` similarity transform, without mirroring."""
     z, target = (p[:, 0] + 1j * p[:, 1] for p in (points, targets))
     centred = z - z.mean()
     turn = np.vdot(centred, target) / np.vdot(centred, centred)  # w = turn * z + shift
@@ -148,7 +148,7 @@ def _detector():
         raise ValueError(
             "finding faces needs the extra `faces`: pip install 'tfdeblur[faces]'."
         ) from error
-    # By name alone, the package would first unpickle a pnet.lz4 of the working directory.
+    # Given only a name, the package would first unpickle a pnet.lz4 in the working directory.
     weights = importlib.resources.files("mtcnn.assets.weights")
     stages = {"pnet.lz4": StagePNet, "rnet.lz4": StageRNet, "onet.lz4": StageONet}
     return MTCNN([stage(weights=str(weights / name)) for name, stage in stages.items()])

@@ -1,8 +1,8 @@
-"""Where the face is in an image: a mask, by hand from CelebAMask-HQ or an ellipse by landmarks.
+"""Masks of the face in an image: CelebAMask-HQ's, drawn by hand, or an ellipse from landmarks.
 
-Yun et al. (IEEE Access 2020) blur and judge the face region of CelebA-HQ by the masks of
-CelebAMask-HQ (Lee et al., CVPR 2020). Its archive holds, beside CelebA-HQ-img/0.jpg to 29999.jpg, a
-PNG of 512x512 px for each image and label, 2,000 images to a folder:
+Yun et al. (IEEE Access 2020) blur and score the face region of CelebA-HQ by the masks of
+CelebAMask-HQ (Lee et al., CVPR 2020). Beside CelebA-HQ-img/0.jpg to 29999.jpg, its archive holds a
+512x512 px PNG for each image and label, 2,000 images to a folder:
 
     CelebAMask-HQ-mask-anno/0/00000_skin.png ... CelebAMask-HQ-mask-anno/14/29999_hair.png
 """
@@ -21,24 +21,24 @@ LABELS = (
     "skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear",
     "mouth", "u_lip", "l_lip", "hair", "hat", "ear_r", "neck_l", "neck", "cloth",
 )  # fmt: skip
-# Paper: which labels make up the face is not stated; here: all but background and clothes.
+# The paper does not state which labels make up the face; here: all but background and clothes.
 FACE_LABELS = LABELS[:-1]
 
-# Chosen by eye, on some 80 portraits of two collections; see `ellipse_mask`.
+# Chosen by eye on about 80 portraits of two collections; see `ellipse_mask`.
 _HALF_WIDTH = 1.2
 _HALF_HEIGHT = 1.5
 _UPWARDS = 0.2
-_OTHER_SHARE = 0.9  # A face that is turned or tilted must not become narrow.
+_OTHER_SHARE = 0.9  # Keeps the ellipse of a turned or tilted face from becoming narrow.
 
 
 class MaskError(ValueError):
-    """An image without a mask; the message is a predicate with rule and fact."""
+    """An image has no mask; the message is a predicate with rule and fact."""
 
 
 class FaceMask(NamedTuple):
     """A mask: `[H, W]` uint8, 255 in the face and 0 outside.
 
-    `mask_source` says where it is from: "celebamask_hq" or "landmarks".
+    `mask_source` names its source: "celebamask_hq" or "landmarks".
     """
 
     mask: np.ndarray
@@ -51,13 +51,13 @@ def face_mask(
     mask_folder: str | Path | None = None,
     labels: Collection[str] = FACE_LABELS,
 ) -> FaceMask:
-    """Read the mask of an image if there is a folder of masks, else find the face.
+    """Read an image's mask if there is a folder of masks, else find the face.
 
     Args:
       photo: `[H, W, 3]` uint8.
-      image_id: its last part is the number of a CelebA-HQ image, such as "CelebA-HQ-img/123".
-      mask_folder: CelebAMask-HQ's folder of masks; None: an ellipse by the landmarks that
-        `face_landmarks.detect` finds, which then needs the extra `faces`.
+      image_id: ends in the number of a CelebA-HQ image, such as "CelebA-HQ-img/123".
+      mask_folder: CelebAMask-HQ's folder of masks; None: draw an ellipse from the landmarks that
+        `face_landmarks.detect` finds, which needs the extra `faces`.
       labels: as in `read_celebamask_hq`.
 
     Returns:
@@ -90,8 +90,8 @@ def read_celebamask_hq(
     Args:
       mask_folder: the folder `CelebAMask-HQ-mask-anno`.
       number: of the image, from 0.
-      labels: which parts make up the face, some of `LABELS`. An image lacks the files of the parts
-        that it does not show.
+      labels: the parts that make up the face, from `LABELS`. Parts that an image does not show have
+        no file.
 
     Returns:
       The mask at the files' size, 512x512 px.
@@ -99,7 +99,7 @@ def read_celebamask_hq(
     Raises:
       MaskError: there is no file for `skin`, which every image shows, the image shows none of
         `labels`, or the files differ in size.
-      ValueError: a label is unknown, or there is none.
+      ValueError: a label is unknown, or `labels` is empty.
       tfdeblur.images.files.ImageError: a file cannot be read.
     """
     unknown = [label for label in labels if label not in LABELS]
@@ -125,10 +125,10 @@ def read_celebamask_hq(
 def ellipse_mask(landmarks: Landmarks, size: tuple[int, int]) -> FaceMask:
     """Draw an ellipse over a face, from the hairline to the chin and from ear to ear.
 
-    Its upright axis runs along the line from the middle of the eyes to the middle of the mouth.
-    With the distances e of the eyes and m from eyes to mouth, it is 1.2 max(e, 0.9 m) px wide and
-    1.5 max(m, 0.9 e) px high to either side; the centre lies 0.2 max(m, 0.9 e) px above the middle
-    between eyes and mouth.
+    Its upright axis follows the line from the midpoint of the eyes to the midpoint of the mouth.
+    With e the distance between the eyes and m that from eyes to mouth, the half-axes are
+    1.2 max(e, 0.9 m) px across and 1.5 max(m, 0.9 e) px along; the centre lies 0.2 max(m, 0.9 e) px
+    above the midpoint between eyes and mouth.
 
     Args:
       landmarks: of the face.

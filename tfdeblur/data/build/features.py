@@ -1,4 +1,4 @@
-"""TFDS features of examples, from one that was made."""
+"""TFDS features, derived from an example."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from tfdeblur.degradations.recipes import Pair
 
 
 def example_of(example_id: str, names: tuple[str, str], pair: Pair) -> dict[str, Any]:
-    """Return the record of a pair: `id`, the images under their names, and what was drawn."""
+    """Return the record of a pair: `id`, the named images, and the drawn values."""
     degraded, target = names
     return {
         "id": example_id,
@@ -22,10 +22,10 @@ def example_of(example_id: str, names: tuple[str, str], pair: Pair) -> dict[str,
 
 
 def features_of(example: Mapping[str, Any]) -> tfds.features.FeaturesDict:
-    """Return features that hold an example: uint8 `[H, W, C]` as PNG, numbers, and text.
+    """Return features to store an example: uint8 `[H, W, C]` as PNG, numbers, and text.
 
     Raises:
-      TypeError: a value is of another type.
+      TypeError: a value has another type.
     """
     return tfds.features.FeaturesDict({name: _feature(v) for name, v in example.items()})
 

@@ -1,6 +1,6 @@
-"""Pairs of degraded and sharp images that a user has, for builders: which there are, and one read.
+"""A user's pairs of degraded and sharp images, for builders: list them and read one.
 
-A pair is named by its two files below the folder, "lr/a.png|hr/a.png", so that the name says all.
+A pair's name gives its two files below the folder: "lr/a.png|hr/a.png".
 """
 
 import functools
@@ -23,17 +23,17 @@ def divide_pairs(
     held_out: tuple[int, int],
     train_limit: int | None,
 ) -> Division:
-    """Say which pairs of a folder train, validate and test.
+    """Divide the pairs of a folder into train, validation and test.
 
     Args:
       folder: holds two folders of files with the same names, or such folders in train/, validation/
         and test/.
-      names: of the folders of degraded and sharp images.
+      names: the folders of degraded and of sharp images.
       held_out: as in `sources.split_images`.
       train_limit: as in `sources.split_images`.
 
     Raises:
-      ValueError: the folders are missing or have other names, or there is no pair.
+      ValueError: the folders are missing or named differently, or there is no pair.
     """
     excluded: list[tuple[str, str]] = []
     pairs: dict[str, tuple[str, str]] = {}
@@ -58,7 +58,7 @@ def files_of(pair: str) -> tuple[str, str]:
     return degraded, target
 
 
-@functools.lru_cache(maxsize=1)  # The patches of a pair are made one after the other.
+@functools.lru_cache(maxsize=1)  # The patches of a pair are made in sequence.
 def read_pair(folder: str, pair: str, scale: int) -> tuple[np.ndarray, np.ndarray]:
     """Read (degraded, target), uint8.
 
@@ -81,7 +81,7 @@ def read_pair(folder: str, pair: str, scale: int) -> tuple[np.ndarray, np.ndarra
 
 
 def wrong_scale(size: tuple[int, int], target_size: tuple[int, int], scale: int) -> str:
-    """Say what the size of a target must be; sizes are (width, height)."""
+    """State the required size of a target; sizes are (width, height)."""
     rule = f"its target must be {scale * size[0]}x{scale * size[1]} px at scale {scale}"
     return f"{rule}. Got: {target_size[0]}x{target_size[1]}."
 
@@ -89,7 +89,7 @@ def wrong_scale(size: tuple[int, int], target_size: tuple[int, int], scale: int)
 def _list(
     folder: Path, part: str, names: tuple[str, str], excluded: list[tuple[str, str]]
 ) -> dict[str, tuple[str, str]]:
-    """Return id -> (degraded, target) below the folder; what has no partner is excluded."""
+    """Return id -> (degraded, target) below the folder; exclude files without a partner."""
     layout = find_layout(folder / part)
     if layout != names:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The photographs that a builder degrades: a folder of the user's own, or a prepared TFDS set."""
+"""The photographs that a builder degrades: the user's own folder, or a prepared TFDS set."""
 
 import hashlib
 import os
@@ -17,13 +17,13 @@ from tfdeblur.images.files import ImageError
 
 @dataclass(frozen=True)
 class Division:
-    """Which photographs each split is made of.
+    """The photographs of each split.
 
     Attributes:
-      names: of each split, what `Photos.load` takes, sorted.
-      files: that are read.
-      excluded: what cannot be used.
-      notes: what was decided, in words.
+      names: by split, the names that `Photos.load` takes, sorted.
+      files: those that are read.
+      excluded: unusable files.
+      notes: decisions, in words.
     """
 
     names: dict[str, list[str]]
@@ -34,12 +34,12 @@ class Division:
 
 @dataclass(frozen=True)
 class Photos:
-    """Photographs by name; the object is small and can be pickled.
+    """Photographs by name; the object is small and picklable.
 
     Attributes:
-      folder: of the user's own; empty if `source` is given.
-      source: a prepared image set of TFDS, such as `celeb_a`.
-      data_dir: where that was prepared; None: TFDS's default.
+      folder: the user's own; empty if `source` is given.
+      source: a prepared TFDS image set, such as `celeb_a`.
+      data_dir: where `source` was prepared; None: TFDS's default.
     """
 
     folder: str = ""
@@ -49,9 +49,9 @@ class Photos:
     def divide(
         self, held_out: tuple[int, int], train_limit: int | None, extra: Collection[str] = ()
     ) -> Division:
-        """Say which photographs train, validate and test. See `sources.split_images`.
+        """Divide the photographs into train, validation and test. See `sources.split_images`.
 
-        A prepared set is divided as TFDS has it, with at most `held_out` images to hold out.
+        A prepared set keeps its TFDS splits, with at most `held_out` images held out.
 
         Raises:
           ValueError: there is nothing to divide.
@@ -85,7 +85,7 @@ class Photos:
         return Division(names, [], [], notes)
 
     def load(self, name: str) -> np.ndarray:
-        """Read a photograph: `[H, W, 3]` uint8, not to be written to.
+        """Read a photograph: `[H, W, 3]` uint8; do not write to it.
 
         Raises:
           SkippedExample: it cannot be read.
@@ -93,7 +93,7 @@ class Photos:
         return _load(self, name)
 
 
-@lru_cache(maxsize=4)  # The examples of a photograph are made one after the other.
+@lru_cache(maxsize=4)  # The examples of a photograph are made in sequence.
 def _load(photos: Photos, name: str) -> np.ndarray:
     try:
         if photos.source:

@@ -1,4 +1,4 @@
-"""Write a data set to disk with TensorFlow Datasets, all of it or nothing."""
+"""Write a data set to disk with TensorFlow Datasets, completely or not at all."""
 
 import contextlib
 import io
@@ -19,13 +19,13 @@ from tfdeblur.data.build.runners import pipeline_options
 
 @dataclass
 class Prepared:
-    """A data set that is there now.
+    """A data set on disk.
 
     Attributes:
       builder: reads it.
-      written: False if it was there already and stayed.
-      notes: what was decided, resumed or started again, in words.
-      skipped: (file, reason) of what could not be used.
+      written: False if it already existed and was kept.
+      notes: what was decided, resumed or restarted, in words.
+      skipped: (file, reason) of each unusable file.
     """
 
     builder: PairBuilder
@@ -44,23 +44,23 @@ def prepare(
 ) -> Prepared:
     """Prepare a builder's data, without the network.
 
-    A killed run leaves `partial.<version>` beside the data's place, from which the next one goes
-    on. What `overwrite` replaces comes back if the new data fails. The data is the same, to the
-    byte, for every runner.
+    A killed run leaves `partial.<version>` beside the data's folder, and the next run resumes from
+    it. Data replaced by `overwrite` is restored if the new data fails. Every runner writes the same
+    bytes.
 
     Args:
       make_builder: builds the builder of the data set, its configuration and folder.
       manual_dir: the user's own files, for builders that need them.
-      overwrite: whether to replace data that is there.
+      overwrite: whether to replace existing data.
       beam_runner: None: this process. `DirectRunner`: a process for each core. `PortableRunner` and
-        others: a cluster, whose workers reach the same folders by the same names.
+        others: a cluster whose workers reach the same folders by the same paths.
       beam_options: Beam's options by name, such as `job_endpoint`.
 
     Raises:
-      ValueError: there is nothing to build from, prepared data is from other files, another process
-        is building it, or Beam is missing.
+      ValueError: there is nothing to build from, prepared data was made from other files, another
+        process is building it, or Beam is missing.
     """
-    gcs_utils._is_gcs_disabled = True  # Some releases of TFDS ask a bucket when a builder is made.
+    gcs_utils._is_gcs_disabled = True  # Some TFDS releases query a bucket when a builder is made.
     with _quiet():
         builder = make_builder()
         there = builder.is_prepared()
@@ -74,13 +74,13 @@ def prepare(
         options = {"beam_runner": beam_runner, "beam_options": given}
     config = tfds.download.DownloadConfig(manual_dir=folder, try_download_gcs=False, **options)
     with _set_aside(Path(builder.data_dir)), tempfile.TemporaryDirectory() as nothing, _quiet():
-        # TFDS makes its folder of downloads even if there are none.
+        # TFDS creates its download folder even if there are no downloads.
         builder.download_and_prepare(download_dir=nothing, download_config=config)
     return Prepared(builder, True, builder.notes, builder.skipped)
 
 
 def _manual_folder(builder: PairBuilder, manual_dir: str | Path | None) -> Path | None:
-    """Check that the user's folder is there if, and only if, the builder needs one."""
+    """Check that the user's folder is given if, and only if, the builder needs one."""
     if not builder.needs_manual_dir:
         if manual_dir is not None:
             raise ValueError(
@@ -102,7 +102,7 @@ def _manual_folder(builder: PairBuilder, manual_dir: str | Path | None) -> Path 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep back what TFDS says of sizes and downloads that it does not know; errors are raised."""
+    """Suppress TFDS's messages about unknown sizes and downloads; errors are raised."""
     verbosity = logging.get_verbosity()
     try:
         if verbosity < logging.DEBUG:
@@ -115,7 +115,7 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _set_aside(folder: Path) -> Iterator[None]:
-    """Move a folder away in one step; bring it back on an error, else delete it."""
+    """Move a folder away in one step; restore it on an error, else delete it."""
     if not folder.exists():
         yield
         return

@@ -1,4 +1,4 @@
-"""Where shards are written: in this process, on all cores or on a cluster (Apache Beam)."""
+"""Write shards in this process, on all cores or on a cluster (Apache Beam)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from tqdm import tqdm
 from tfdeblur.data.build.shards import Shard, ShardReport
 
 DIRECT_RUNNER = "DirectRunner"
-# All cores of this machine, each with a process: threads would share Python's lock.
+# One process for each core of this machine: threads would share Python's lock.
 _ALL_CORES = {"direct_running_mode": "multi_processing", "direct_num_workers": "0"}
 
 
@@ -18,12 +18,12 @@ def run(
     beam_runner: Any = None,
     beam_options: Any = None,
 ) -> None:
-    """Write each shard, here or by Beam.
+    """Write each shard, here or with Beam.
 
     Args:
       work: writes a shard; it is pickled for Beam.
       todo: the shards.
-      beam_runner: None: this process. Else the name of a Beam runner or the runner itself.
+      beam_runner: None: this process; else a Beam runner or its name.
       beam_options: `apache_beam.options.pipeline_options.PipelineOptions` or None.
     """
     if not todo:
@@ -48,7 +48,7 @@ def pipeline_options(beam_runner: str, given: Mapping[str, str]):
 
     Args:
       beam_runner: `DirectRunner` gets a process for each core unless `given` says otherwise.
-      given: option by name, as on Beam's command line without the dashes.
+      given: options by name, as on Beam's command line without the dashes.
 
     Raises:
       ValueError: Beam is not installed.
@@ -60,6 +60,6 @@ def pipeline_options(beam_runner: str, given: Mapping[str, str]):
             "`--beam_runner` needs the extra `beam`: pip install 'tfdeblur[beam]'."
         ) from error
     chosen = {**(_ALL_CORES if beam_runner == DIRECT_RUNNER else {}), **given}
-    # Beam would look for its own flags in sys.argv if the list were empty.
+    # If the list were empty, Beam would look for its flags in sys.argv.
     flags = [f"--runner={beam_runner}", *(f"--{name}={value}" for name, value in chosen.items())]
     return PipelineOptions(flags)

@@ -1,7 +1,7 @@
-"""Plan the shards of a data set and write one: the same bytes from any worker, in any order.
+"""Plan a data set's shards and write one: the same bytes from any worker, in any order.
 
-Which example stands in which shard follows from the plan alone, and a shard from its keys alone. A
-shard is complete when its report stands beside it; until then nothing has its name.
+The plan alone determines which examples a shard holds, and its keys alone determine its bytes. A
+shard is complete once its report is beside it; until then no file has its name.
 """
 
 import hashlib
@@ -22,23 +22,23 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import example_serializer
 
 REPORT_SUFFIX = ".report.json"
-# Run lengths pack photographs as well as zlib's level 6 in a quarter of the time, text nearly so.
+# Run lengths pack photographs as well as zlib level 6 in a quarter of the time, and text nearly so.
 _PNG_PARAMETERS = (cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 
 
 class Key(NamedTuple):
-    """What one example is made from: a source, such as a photograph, and a number within it."""
+    """The origin of an example: a source, such as a photograph, and a number within it."""
 
     source: str
     number: int
 
 
 class SkippedExample(Exception):
-    """An example that cannot be made.
+    """An example cannot be made.
 
     Attributes:
-      file: what is at fault, as the user knows it.
-      reason: rule and fact, a predicate: "must be at least 150x150 px. Got: 120x90."
+      file: the file at fault, as the user knows it.
+      reason: a predicate with rule and fact: "must be at least 150x150 px. Got: 120x90."
     """
 
     def __init__(self, file: str, reason: str):
@@ -47,21 +47,21 @@ class SkippedExample(Exception):
         self.reason = reason
 
 
-# (split, key) -> value by feature, among them `id`; uint8 arrays are images. None: the recipe drops
-# this example, as it should. It is pure, can be pickled, and raises SkippedExample.
+# (split, key) -> value by feature, including `id`; uint8 arrays are images. None: the recipe drops
+# this example on purpose. The function is pure and picklable, and may raise SkippedExample.
 MakeExample = Callable[[str, Key], Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a data set is made of.
+    """The examples of a data set and how to make them.
 
     Attributes:
-      keys: of each split the groups of keys that share a source; it is read once for a group.
+      keys: by split, groups of keys that share a source, which is read once per group.
       make: makes one example.
-      inputs: files that are read; if one changes, an interrupted build starts again.
-      excluded: (file, reason) of what was found but cannot be used.
-      notes: what was decided, in words, for the user.
+      inputs: files to read; if one changes, an interrupted build starts over.
+      excluded: (file, reason) of each file that was found but cannot be used.
+      notes: decisions, in words, for the user.
     """
 
     keys: Mapping[str, Sequence[Sequence[Key]]]
@@ -82,14 +82,14 @@ class Shard:
 
 @dataclass
 class ShardReport:
-    """What became of a shard.
+    """The result of writing a shard.
 
     Attributes:
-      examples: how many were written.
+      examples: number written.
       size: of the file in bytes.
       sha256: of the file.
-      dropped: how many examples the recipe dropped.
-      skipped: (file, reason) of what could not be used, each once.
+      dropped: number of examples that the recipe dropped.
+      skipped: (file, reason) of each unusable file, once.
     """
 
     examples: int
@@ -104,7 +104,7 @@ def plan_shards(
 ) -> list[Shard]:
     """Divide the groups of keys among shards, in an order drawn from their hashes.
 
-    Groups stay whole. A shard takes the next group until it has `examples_per_shard` keys.
+    Groups stay whole. A shard takes groups until it has at least `examples_per_shard` keys.
 
     Args:
       name: of the data set, the first part of each file's name.
@@ -131,13 +131,13 @@ def write_shard(shard: Shard, *, make: MakeExample, features_json: str, folder: 
     """Make the examples of a shard and write them, in an order drawn from their keys' hashes.
 
     Args:
-      shard: what to write.
+      shard: to write.
       make: makes one example.
       features_json: `to_json` of the data set's features, as text.
-      folder: where the file goes; every worker must reach it by this name.
+      folder: where the file goes; every worker must reach it by this path.
 
     Returns:
-      The report, which also stands beside the file.
+      The report, which is also written beside the file.
     """
     features, serializer = _features(features_json)
     records, skipped = {}, dict[tuple[str, str], None]()
@@ -170,12 +170,12 @@ def write_shard(shard: Shard, *, make: MakeExample, features_json: str, folder: 
 
 
 def report_path(shard_file: Path) -> Path:
-    """Return where the report of a shard stands."""
+    """Return the path of a shard's report."""
     return shard_file.with_name(shard_file.name + REPORT_SUFFIX)
 
 
 def read_report(shard_file: Path) -> ShardReport | None:
-    """Return the report of a complete shard; None if the shard is not complete."""
+    """Return a complete shard's report; None if the shard is incomplete."""
     try:
         report = ShardReport(**json.loads(report_path(shard_file).read_text(encoding="utf-8")))
         whole = shard_file.stat().st_size == report.size
@@ -201,7 +201,7 @@ def encode_png(image: np.ndarray) -> bytes:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Write a text file of which a reader sees all or nothing."""
+    """Write a text file atomically: a reader sees all of it or nothing."""
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.writing")
     with partial.open("w", encoding="utf-8") as file:
         file.write(text)
@@ -224,7 +224,7 @@ def _features(features_json: str) -> tuple[tfds.features.FeatureConnector, Any]:
 def _serialize(example: Mapping[str, Any], features, serializer) -> bytes:
     encoded = {name: _as_png(value) for name, value in example.items()}
     record = serializer.serialize_example(features.encode_example(encoded))
-    # Protocol buffers write the features of an example in no certain order unless asked to.
+    # By default, protocol buffers write an example's features in no fixed order.
     return tf.train.Example.FromString(record).SerializeToString(deterministic=True)
 
 
@@ -234,6 +234,6 @@ def _as_png(value: Any) -> Any:
 
 
 def combined_digest(reports: Iterable[tuple[str, ShardReport]]) -> str:
-    """Return one SHA-256 over the names and hashes of shards: equal if all their bytes are."""
+    """Return one SHA-256 over the names and hashes of shards; equal if all their bytes are."""
     lines = sorted(f"{report.sha256}  {name}\n" for name, report in reports)
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,15 +1,15 @@
-"""A user's own images: which there are in a folder, and which of them train, validate and test.
+"""A user's own images: list a folder, and divide it into train, validation and test.
 
-A folder may hold any PNG and JPEG pictures, in sub-folders or not. These layouts are known:
+A folder may hold any PNG and JPEG pictures, in subfolders or not. These layouts are known:
 
     CelebA          img_align_celeba/000001.jpg ..., list_eval_partition.txt
     CelebAMask-HQ   CelebA-HQ-img/0.jpg ..., CelebAMask-HQ-mask-anno/0/00000_skin.png ...
     FaceScrub       a folder for each person: Aaron_Eckhart/1.jpg ..., also below actors/faces/
-    Helen           helen/100032540_1.jpg ..., beside any other, as a further test set
-    divided         train/, validation/ and test/, or some of them, each with anything in it
+    Helen           helen/100032540_1.jpg ..., beside any other layout, as a further test set
+    divided         train/, validation/ and test/, or some of them, with any contents
     portraits       anything else
 
-`split_images` says how each of them is divided.
+`split_images` says how each is divided.
 """
 
 import hashlib
@@ -30,28 +30,28 @@ PARTITION_FILES = (  # below the folder
     "Eval/list_eval_partition.txt",
     "list_eval_partition.csv",
 )
-# Files that come with data sets and are no pictures: lists, annotations, licences.
+# Files in data sets that are not pictures: lists, annotations, licences.
 SIDE_SUFFIXES = (".txt", ".csv", ".md", ".json", ".pdf")
 SIDE_NAMES = ("readme", "license", "licence", "copying", "notice")
-SIDE_FOLDERS = ("CelebAMask-HQ-mask-anno",)  # 370,000 masks, which are no photographs.
-# Folders that hold images of anybody; any other folder is taken for a person.
+SIDE_FOLDERS = ("CelebAMask-HQ-mask-anno",)  # 370,000 masks, not photographs.
+# Folders that hold images of anybody; every other folder counts as a person.
 CONTAINERS = frozenset(  # in lower case
     [*SPLITS, "helen", "celeba", "img", "img_celeba", "img_align_celeba", "img_align_celeba_png"]
     + ["celebamask-hq", "celeba-hq-img", "celeba-hq", "celeba_hq", "facescrub", "actors"]
     + ["actresses", "faces", "images", "photos", "pictures", "portraits"]
 )
-PERSONS_MIN = 3  # With fewer folders of persons, no split could be free of another's.
-_HELD_OUT_PART = 10  # Of few images at most a tenth validates, and a tenth tests.
+PERSONS_MIN = 3  # With fewer persons' folders, splits would have to share persons.
+_HELD_OUT_PART = 10  # If images are few, at most a tenth validates and a tenth tests.
 
 
 @dataclass(frozen=True, order=True)
 class SourceImage:
-    """A picture of the user's.
+    """One of the user's pictures.
 
     Attributes:
-      id: its path below the folder without the suffix, "/" between the parts.
+      id: its path below the folder without the suffix, with "/" between the parts.
       path: of the file.
-      identity: what `split_images` keeps together when it divides: a person, else the image itself.
+      identity: images that share it stay in one split: a person, else the image itself.
     """
 
     id: str
@@ -60,7 +60,7 @@ class SourceImage:
 
 
 class Excluded(NamedTuple):
-    """A file that is not used; `reason` is rule and fact."""
+    """An unused file; `reason` gives rule and fact."""
 
     file: str
     reason: str
@@ -72,8 +72,8 @@ class SourceSplits:
 
     Attributes:
       images: by split, sorted by id; no split is empty.
-      excluded: what is in no split, against what one would expect.
-      notes: what was decided, in words for the user.
+      excluded: files that are unexpectedly in no split.
+      notes: decisions, in words, for the user.
     """
 
     images: dict[str, list[SourceImage]]
@@ -89,22 +89,22 @@ def load_image(path: str) -> np.ndarray:
 def list_images(
     folder: str | Path, exclude: Collection[str] = ()
 ) -> tuple[list[SourceImage], list[Excluded]]:
-    """List the pictures below a folder by their names alone; none is opened.
+    """List the pictures below a folder by name, without opening any.
 
-    Passed over without a word are names that start with a dot, `SIDE_FOLDERS`, files of
-    `SIDE_SUFFIXES` and those that are called as in `SIDE_NAMES`. An image's identity is the first
-    folder on its path that is none of `CONTAINERS`, if there are `PERSONS_MIN` such folders.
+    Names that start with a dot, `SIDE_FOLDERS`, files with `SIDE_SUFFIXES` and files named as in
+    `SIDE_NAMES` are skipped silently. An image's identity is the first folder on its path that is
+    not in `CONTAINERS`, if there are at least `PERSONS_MIN` such folders.
 
     Args:
-      folder: is searched with its sub-folders; links to folders are not followed.
-      exclude: sub-folders to leave out, as paths below `folder`.
+      folder: searched with its subfolders; links to folders are not followed.
+      exclude: subfolders to leave out, as paths below `folder`.
 
     Returns:
-      The images, sorted by id, and every other file, sorted by name; files are named by their paths
-      below `folder`.
+      The images, sorted by id, and every other file, sorted by name; names are paths below
+      `folder`.
 
     Raises:
-      ValueError: there is no such folder, or no picture in it.
+      ValueError: there is no such folder, or it holds no picture.
       OSError: a folder cannot be searched.
     """
     root = os.fspath(folder)
@@ -141,7 +141,7 @@ def list_images(
 
 
 def _walk(folder: str, prefix: str, left_out: set[str]) -> Iterator[tuple[str, os.DirEntry]]:
-    """Yield (path below the root, entry) of all that is no folder or side file, in any order."""
+    """Yield (path below the root, entry) of all but folders and side files, in any order."""
     folders = []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -162,7 +162,7 @@ def _is_side_file(name: str) -> bool:
 
 
 def _reason_against(name: str, entry: os.DirEntry) -> str | None:
-    """Return why a file cannot be a source image; None if it can."""
+    """Return why a file cannot be a source image, or None if it can."""
     if entry.is_dir():
         return "must be a file. It is a link to a folder, which is not followed."
     if not name.lower().endswith(IMAGE_SUFFIXES):
@@ -180,7 +180,7 @@ def _reason_against(name: str, entry: os.DirEntry) -> str | None:
 
 
 def _person(image_id: str) -> str | None:
-    """Return the first folder on the path that may be a person's; None: there is none."""
+    """Return the first folder on the path that may be a person's, or None."""
     folders = image_id.split("/")[:-1]
     return next((name for name in folders if name.lower() not in CONTAINERS), None)
 
@@ -193,28 +193,28 @@ def split_images(
     train_limit: int | None = None,
     extra: Collection[str] = (),
 ) -> SourceSplits:
-    """Divide the images of a folder into train, validation and test, the same way each time.
+    """Divide the images of a folder into train, validation and test, deterministically.
 
-    The first of these that applies:
+    The first rule that applies:
 
-    1. Images lie in train/, validation/ or test/: these are the splits, whole.
-    2. One of `PARTITION_FILES` is there, CelebA's official division: its first validation and test
-       images by hash, as many as `held_out` says.
-    3. Identities are taken in the order of their hashes: for test until it has as many images as
-       `held_out` says, then for validation, and the others train. Of few images, a tenth each and
-       at least one is held out. Images of one identity never stand in two splits.
+    1. Images are in train/, validation/ or test/: these are the splits, whole.
+    2. One of `PARTITION_FILES`, CelebA's official division, exists: it applies, with the first
+       `held_out` validation and test images by hash.
+    3. Identities are taken in the order of their hashes: for test until it has `held_out` images,
+       then for validation; the others train. If images are few, a tenth each, and at least one, is
+       held out. No identity is in two splits.
 
     Args:
       folder: as in `list_images`.
-      images: what it found.
-      held_out: how many images to hold out for (validation, test); 0 for no such split.
-      train_limit: train on the first so many images only, by hash; None takes all.
-      extra: folders that are a test set of their own, such as "helen": a split of this name, if it
-        has images, of as many as there are to test at most, by hash.
+      images: from `list_images`.
+      held_out: how many images to hold out for (validation, test); 0: no such split.
+      train_limit: how many images to train on, the first by hash; None: all.
+      extra: folders that form test sets of their own, such as "helen": one that has images becomes
+        a split of that name, with at most `held_out`'s number of test images, by hash.
 
     Raises:
       ValueError: a number is out of its range, there are too few images to divide, or the official
-        division is damaged or of other images.
+        division is damaged or lists other images.
     """
     if min(held_out) < 0:
         raise ValueError(f"`held_out` must not be negative. Got: {held_out}.")
@@ -248,7 +248,7 @@ def _hash(text: str) -> bytes:
 
 
 def _limit(found: SourceSplits, split: str, count: int) -> None:
-    """Keep the first images of a split by the hashes of their ids, and say so."""
+    """Keep the first `count` images of a split by the hashes of their ids, and note it."""
     members = found.images.get(split, [])
     if len(members) > count:
         found.images[split] = sorted(members, key=lambda image: _hash(image.id))[:count]
@@ -302,7 +302,7 @@ def _split_by_partition(
 
 
 def _read_partition(file: Path) -> dict[str, str]:
-    """Return the split of each picture that CelebA's division lists, by its name without suffix."""
+    """Return the split of each picture in CelebA's division, by its name without suffix."""
     listed = {}
     lines = file.read_text(encoding="utf-8").splitlines()
     header = 1 if file.suffix == ".csv" else 0

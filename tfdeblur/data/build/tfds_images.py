@@ -1,7 +1,7 @@
-"""The images of a data set that TensorFlow Datasets has prepared, such as celeb_a, one by one.
+"""Single images of a data set that TensorFlow Datasets has prepared, such as celeb_a.
 
-TFRecord files can only be read from the front. An index of where their records begin, made once per
-process and split, gives each image by its number.
+TFRecord files can only be read from the front. An index of record offsets, built once per process
+and split, finds each image by its number.
 """
 
 import io
@@ -22,7 +22,7 @@ _CHECKSUM = 4
 
 
 class TfdsError(ValueError):
-    """Prepared data that cannot be a source of images; the message names it and the rule."""
+    """Prepared data cannot be a source of images; the message names the data and the rule."""
 
 
 def count_images(name: str, data_dir: str | Path | None = None) -> dict[str, int]:
@@ -30,14 +30,14 @@ def count_images(name: str, data_dir: str | Path | None = None) -> dict[str, int
 
     Args:
       name: TFDS name, with its config if it has several, such as `celeb_a`.
-      data_dir: where it was prepared; None: TFDS's own default.
+      data_dir: where it was prepared; None: TFDS's default.
 
     Returns:
-      By split, in the order train, validation, test, others; no split is empty.
+      Counts by split, in the order train, validation, test, others; no split is empty.
 
     Raises:
       TfdsError: nothing is prepared under that name, it has no uint8 feature `image`, or its files
-        are no TFRecords.
+        are not TFRecords.
     """
     splits = _open(name, _text(data_dir)).info.splits
     known = ["train", "validation", "test"]
@@ -53,21 +53,21 @@ def image_id(name: str, split: str, number: int) -> str:
 
 
 def load(name: str, data_dir: str | Path | None, split: str, number: int) -> np.ndarray:
-    """Read one image, as it was given to TFDS; no other is decoded.
+    """Read one image, as it was given to TFDS, without decoding others.
 
-    A JPEG is decoded by Pillow, as those of folders are. TensorFlow's default is less exact.
+    Pillow decodes JPEGs, as it does in folders. TensorFlow's default is less exact.
 
     Args:
       name: as in `count_images`.
       data_dir: as in `count_images`.
-      split: one of its splits.
+      split: one of the data set's splits.
       number: from 0, in the order of the split's files.
 
     Returns:
       `[H, W, 3]` uint8 RGB.
 
     Raises:
-      TfdsError: as in `count_images`, or there is no such split or number, or a file is not whole.
+      TfdsError: as in `count_images`, or there is no such split or number, or a file is truncated.
       tfdeblur.images.files.ImageError: this record is damaged.
     """
     files, file_numbers, offsets = _index(name, _text(data_dir), split)
@@ -98,7 +98,7 @@ def _open(name: str, data_dir: str | None):
     """Return the builder of prepared data."""
     try:
         builder = tfds.builder(name, data_dir=data_dir)
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:  # ValueError: not a name at all
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:  # ValueError: not a valid name
         raise TfdsError(_not_prepared(name, data_dir)) from error
     if not builder.is_prepared():
         raise TfdsError(_not_prepared(name, data_dir))
@@ -120,7 +120,7 @@ def _not_prepared(name: str, data_dir: str | None) -> str:
 
 @lru_cache(maxsize=8)
 def _index(name: str, data_dir: str | None, split: str) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Return the split's files, and of each image the number of its file and its offset there."""
+    """Return the split's files, and each image's file number and offset in that file."""
     splits = _open(name, data_dir).info.splits
     if split not in splits:
         raise TfdsError(f"`{name}` has the splits {', '.join(sorted(splits))}. Got: {split!r}.")
@@ -137,7 +137,7 @@ def _index(name: str, data_dir: str | None, split: str) -> tuple[list[str], np.n
 
 
 def _record_offsets(file: str) -> list[int]:
-    """Return where the whole records of a TFRecord file begin."""
+    """Return the offsets of a TFRecord file's complete records."""
     offsets = []
     with tf.io.gfile.GFile(file, "rb") as records:
         size = records.size()
@@ -154,7 +154,7 @@ def _record_offsets(file: str) -> list[int]:
 
 
 def _read_record(file: str, offset: int) -> bytes:
-    """Read the record at an offset; TensorFlow compares both checksums."""
+    """Read the record at an offset; TensorFlow verifies both checksums."""
     reader = tf.raw_ops.TFRecordDatasetV2(
         filenames=[file], compression_type="", buffer_size=1 << 16, byte_offsets=[offset]
     )

@@ -1,1 +1,1 @@
-"""Checking data sets: what is wrong with pairs before a model is trained on them."""
+"""Checking data sets: find what is wrong with pairs before training on them."""

@@ -1,9 +1,9 @@
-"""How far a degraded image is shifted against its sharp one, whatever the blur between them.
+"""The shift between a degraded image and its sharp one, whatever the blur.
 
-Phase correlation finds where two images agree. With a lopsided blur that is not one point but the
-blur kernel itself, moved by the shift. So the kernel is estimated (the cross-power spectrum divided
-by the sharp image's power, a regularised phase correlation) and its centre of mass is the shift: a
-camera's kernel is centred on its mean in every recipe of this package.
+Phase correlation finds where two images agree. Under a lopsided blur that is not one point but the
+blur kernel itself, moved by the shift. So we estimate the kernel (the cross-power spectrum divided
+by the sharp image's power, a regularised phase correlation) and take its centre of mass as the
+shift: every recipe of this package centres a camera's kernel on its mean.
 """
 
 from typing import NamedTuple
@@ -11,25 +11,25 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-SMALLEST_SIDE = 24  # px of the degraded image; below, noise is as high as the peak.
-CONFIDENCE_MIN = 16.0  # Peaks of different pictures stayed below 15.6; of most pairs, 20 to 60.
-LARGEST_SIDE = 512  # px of the degraded image that are looked at; bounds time and memory.
+SMALLEST_SIDE = 24  # px of the degraded image; below that, noise is as high as the peak.
+CONFIDENCE_MIN = 16.0  # Peaks of different pictures stayed below 15.6; most pairs reach 20 to 60.
+LARGEST_SIDE = 512  # px of the degraded image that are examined; bounds time and memory.
 
 _REGULARISATION = 0.05  # of the mean power
 _SMOOTHING = 1.0  # px, sigma of the Gaussian on the kernel map
-_PART_OF_PEAK = 0.25  # What is lower in the kernel map is noise.
-_RADIUS = 24  # px of the target around the kernel's centre that can belong to it
-_RADIUS_MIN = 4  # px of the degraded image, likewise
+_PART_OF_PEAK = 0.25  # Lower values in the kernel map are noise.
+_RADIUS = 24  # px of the target; how far from its centre the kernel may extend
+_RADIUS_MIN = 4  # The least radius, in px of the degraded image
 
 
 class Shift(NamedTuple):
-    """Where the degraded image's content lies against the target's.
+    """The position of the degraded image's content relative to the target's.
 
     Attributes:
       right, down: px of the target; positive: the degraded content lies further right, down.
-      spread: px of the target; standard deviation of the blur kernel along its two axes together.
+      spread: px of the target; standard deviation of the blur kernel, both axes together.
       confidence: height of the kernel's peak, in standard deviations of the whole map.
-      tolerance: px of the target; the shift is right to this much.
+      tolerance: px of the target; the shift's largest error.
     """
 
     right: float
@@ -55,9 +55,9 @@ def find_shift(degraded: np.ndarray, target: np.ndarray, scale: int) -> Shift | 
     Returns:
       The shift, up to half a side long; None if the images are smaller than `SMALLEST_SIDE`, one
       is flat, or the confidence is below `CONFIDENCE_MIN`. The tolerance is 0.75 px of the target
-      times the root of the scale, and half of the blur's spread. Of 720 blurred pages and
-      photographs of 96 and 160 px, shifted by up to 14 px and half of them noisy, 653 were
-      confident, all within it; of 240 pairs of two different pictures none was.
+      times the root of the scale, plus half the blur's spread. In a test on 720 blurred pages and
+      photographs of 96 and 160 px, shifted by up to 14 px, half of them noisy, 653 were confident,
+      all within tolerance; none of 240 pairs of two different pictures was confident.
 
     Raises:
       ValueError: the sizes do not fit the scale.
@@ -76,7 +76,7 @@ def find_shift(degraded: np.ndarray, target: np.ndarray, scale: int) -> Shift | 
     radius = max(_RADIUS_MIN, -(-_RADIUS // scale))
     found = _locate(blurry, sharp, radius)
     whole_down = whole_right = 0
-    # The shift leaves each image a border that the other lacks: cut it off and look again.
+    # The shift gives each image a border that the other lacks: cut it off and search again.
     for _ in range(2):
         whole_down, whole_right = whole_down + round(found[0]), whole_right + round(found[1])
         overlap = _overlap(blurry, sharp, whole_down, whole_right)
@@ -99,9 +99,9 @@ def find_shift(degraded: np.ndarray, target: np.ndarray, scale: int) -> Shift | 
 def _working_part(
     degraded: np.ndarray, target: np.ndarray, scale: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the same part of both in grey, float32 at the degraded image's resolution.
+    """Return the same part of both in grey, as float32 at the degraded image's resolution.
 
-    Of the corners and the centre of a large image that with the most contrast.
+    Of a large image, this is the corner or the centre with the most contrast.
     """
     height, width = (min(side, LARGEST_SIDE) for side in degraded.shape[:2])
     spare = degraded.shape[0] - height, degraded.shape[1] - width
@@ -117,7 +117,7 @@ def _working_part(
     return blurry, cv2.resize(sharp, (width, height), interpolation=cv2.INTER_AREA)
 
 
-_PLACES = ((1, 1), (0, 0), (0, 2), (2, 0), (2, 2))  # in halves of what is left over
+_PLACES = ((1, 1), (0, 0), (0, 2), (2, 0), (2, 2))  # in halves of the remaining pixels
 
 
 def _grey(image: np.ndarray) -> np.ndarray:
@@ -127,7 +127,7 @@ def _grey(image: np.ndarray) -> np.ndarray:
 def _overlap(
     blurry: np.ndarray, sharp: np.ndarray, down: int, right: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Cut both to what they share when `blurry` is shifted by whole (down, right) px."""
+    """Cut both to their overlap when `blurry` is shifted by whole (down, right) px."""
     height, width = blurry.shape[0] - abs(down), blurry.shape[1] - abs(right)
     if height < max(SMALLEST_SIDE // 2, blurry.shape[0] // 2):
         return None
@@ -148,7 +148,7 @@ def _locate(
     peak = float(kernel.max())
     kept = np.where(kernel > _PART_OF_PEAK * peak, kernel, 0)
     y, x = (float(value) for value in np.unravel_index(int(kernel.argmax()), kernel.shape))
-    for _ in range(4):  # The window follows the centre of what it holds.
+    for _ in range(4):  # The window follows the centre of its contents.
         top, left = max(0, round(y) - radius), max(0, round(x) - radius)
         part = kept[top : round(y) + radius + 1, left : round(x) + radius + 1]
         rows, columns = np.mgrid[top : top + part.shape[0], left : left + part.shape[1]]

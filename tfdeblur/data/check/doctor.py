@@ -1,9 +1,9 @@
-"""Find what is wrong with a data set of pairs, before a model is trained on it.
+"""Find what is wrong with a data set of pairs before training on it.
 
     print(examine("photos", html="report.html").text())
 
-Each pair is read once and looked at alone; then the pairs are compared with each other. A folder
-needs no TensorFlow. Nothing is changed.
+Each pair is read once and examined alone; then the pairs are compared with each other. Folders need
+no TensorFlow. Nothing is changed.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ PATCH_SIZE = 64  # px of the target
 
 
 class Examined(NamedTuple):
-    """What is remembered of a pair: names, sizes as (height, width), fingerprints, colour."""
+    """What is kept of a pair: names, sizes as (height, width), fingerprints, colour."""
 
     split: str
     names: tuple[str, str]
@@ -48,12 +48,12 @@ def check(
 
     Args:
       source: from `examined.open_source`.
-      scale: ratio of the target's sides to the degraded image's; None: that of most pairs.
-      patch_size: side of the square of the target that training cuts out, in px.
-      limit: examine the first so many pairs of each split only; None: all.
+      scale: ratio of the target's sides to the degraded image's; None: the most common ratio.
+      patch_size: side in px of the square that training cuts from the target.
+      limit: how many pairs of each split to examine, from the first; None: all.
 
     Raises:
-      ValueError: `scale`, `patch_size` or `limit` is not at least 1.
+      ValueError: `scale`, `patch_size` or `limit` is below 1.
     """
     for name, value in (("scale", scale), ("patch_size", patch_size), ("limit", limit)):
         if value is not None and value < 1:
@@ -71,7 +71,7 @@ def examine(
     patch_size: int = PATCH_SIZE,
     limit: int | None = None,
 ) -> Report:
-    """Open a data set, check it, and write the report as a page if `html` names one.
+    """Open a data set, check it, and write the report to `html` if given.
 
     Args:
       data, data_dir, splits: as in `examined.open_source`.
@@ -79,7 +79,7 @@ def examine(
       scale, patch_size, limit: as in `check`.
 
     Raises:
-      ValueError: nothing can be examined, see `examined.open_source` and `check`.
+      ValueError: nothing can be examined; see `examined.open_source` and `check`.
       OSError: the page cannot be written.
     """
     source = open_source(data, data_dir, splits)
@@ -239,7 +239,7 @@ class _Checkup:
 
 
 def _whole_scale(pair: Examined) -> int:
-    """Return the integer ratio of the sides; 0 if there is none."""
+    """Return the integer ratio of the sides, or 0 if there is none."""
     (height, width), (tall, wide) = pair.sizes
     scale = tall // height
     return scale if (tall, wide) == (scale * height, scale * width) else 0

@@ -1,4 +1,4 @@
-"""Targets that come up twice: within a split a waste, across splits a leak."""
+"""Duplicate targets: a waste within a split, a leak across splits."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -23,10 +23,10 @@ _NEAR = (
 def find_duplicates(pairs: Sequence[NamedPrints]) -> list[Finding]:
     """Compare the targets of all pairs with each other.
 
-    Exactly the same picture in two splits is an error, nearly the same a warning. Within a split,
-    pairs that are the same twice are a warning; the same target with another degradation, and
-    targets that are nearly the same, are notes. Of flat pictures only exact copies are reported,
-    across splits too as a note.
+    An identical picture in two splits is an error, a nearly identical one a warning. Within a
+    split, identical pairs are a warning; identical targets with different degradations, and nearly
+    identical targets, are notes. Flat pictures are reported only if identical, and always as a
+    note.
 
     Args:
       pairs: (split, names, fingerprints), the names and fingerprints as (degraded, target).
@@ -60,7 +60,7 @@ def _exact(pairs: Sequence[NamedPrints], group: list[int]) -> Iterator[Finding]:
 
 
 def _near(pairs: Sequence[NamedPrints], groups: list[list[int]]) -> Iterator[Finding]:
-    """Compare one of each group of exact duplicates; report each chain of neighbours once."""
+    """Compare one picture per group of exact duplicates; report each chain of neighbours once."""
     prints = [pairs[group[0]][2][1] for group in groups]
     parent = list(range(len(groups)))
 

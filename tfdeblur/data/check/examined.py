@@ -1,4 +1,4 @@
-"""The pairs that the doctor examines, split by split, from a folder or from prepared data."""
+"""The pairs that the doctor examines, split by split, from a folder or prepared data."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -19,12 +19,12 @@ from tfdeblur.images.files import read_image
 
 
 class Candidate(NamedTuple):
-    """A pair that is not read yet.
+    """A pair not read yet.
 
     Attributes:
       split: its split; "" for a folder without splits.
-      names: what the degraded image and its target are called in findings.
-      read: reads the two as `[H, W, 3] uint8`; each raises `ImageError`.
+      names: of the degraded image and its target in findings.
+      read: functions that read the two as `[H, W, 3] uint8`; each may raise `ImageError`.
       paths: the two files; empty for prepared data.
     """
 
@@ -35,9 +35,9 @@ class Candidate(NamedTuple):
 
 
 class Stray(NamedTuple):
-    """A file that is no half of a pair: its path, its side (0 degraded, 1 target) and why.
+    """A file that is not half of a pair: its path, its side (0 degraded, 1 target) and why.
 
-    `reason` is empty where a partner is all that is missing.
+    `reason` is empty if only the partner is missing.
     """
 
     path: Path
@@ -47,13 +47,13 @@ class Stray(NamedTuple):
 
 
 class Source(Protocol):
-    """Where pairs come from.
+    """A source of pairs.
 
     Attributes:
       label: the folder, or the name of the prepared data.
-      splits: the splits that are examined.
-      strays: files that are no half of a pair.
-      ignored: folders and files that are not looked at, with the reason.
+      splits: the splits to examine.
+      strays: files that are not half of a pair.
+      ignored: folders and files not examined, with the reason.
     """
 
     label: str
@@ -62,24 +62,24 @@ class Source(Protocol):
     ignored: list[tuple[str, str]]
 
     def count(self, split: str) -> int:
-        """Return how many pairs a split has."""
+        """Return the number of pairs in a split."""
 
     def candidates(self, split: str) -> Iterator[Candidate]:
-        """Yield its pairs, the same ones in the same order each time.
+        """Yield a split's pairs, in the same order each time.
 
         Raises:
-          PairError: what follows cannot be read.
+          PairError: the remaining pairs cannot be read.
         """
 
     def name(self, path: Path) -> str:
-        """Return what a file is called in findings."""
+        """Return a file's name in findings."""
 
 
 class FolderSource:
-    """A folder with `lr/` and `hr/` or `blurry/` and `sharp/`, or with such folders in it.
+    """A folder with `lr/` and `hr/` or `blurry/` and `sharp/`, or whose subfolders have them.
 
     Raises:
-      PairError: it has no such folders, or not the splits that are asked for.
+      PairError: it lacks these folders or the requested splits.
     """
 
     def __init__(self, directory: str | Path, splits: Sequence[str] = ()):
@@ -149,7 +149,7 @@ def _has_halves(path: Path, halves: set[str]) -> bool:
 
 
 class PreparedSource:
-    """Prepared data; by default all of its splits.
+    """Prepared data; by default all its splits.
 
     Raises:
       PairError: see `pairs.read_prepared`.
@@ -198,12 +198,12 @@ def _same(image: np.ndarray) -> np.ndarray:
 def open_source(
     data: str | Path, data_dir: str | Path | None = None, splits: Sequence[str] = ()
 ) -> Source:
-    """Open a folder of pairs if `data` is a folder, else the prepared data of that name.
+    """Open `data` as a folder of pairs if it is a folder, else as the name of prepared data.
 
     Args:
       data: a folder, or a TFDS name with its config such as `blurred_text/x4`.
-      data_dir: where it was prepared; None: TFDS's own default.
-      splits: subfolders, or TFDS splits, to examine; none: all.
+      data_dir: where it was prepared; None: TFDS's default.
+      splits: subfolders or TFDS splits to examine; empty: all.
 
     Raises:
       PairError: see `FolderSource` and `PreparedSource`.

@@ -1,4 +1,4 @@
-"""What an image file's header says that other readers of it may take differently."""
+"""Facts in an image file's header that other programs may interpret differently."""
 
 import io
 from pathlib import Path
@@ -19,7 +19,7 @@ _UNUSUAL = {
 
 
 class Oddity(NamedTuple):
-    """Severity, kind, rule and what was received; see `findings.Finding`."""
+    """Severity, kind, rule and received value; see `findings.Finding`."""
 
     severity: str
     kind: str
@@ -28,7 +28,7 @@ class Oddity(NamedTuple):
 
 
 def find_oddities(path: Path) -> list[Oddity]:
-    """Look at the colour profile, the EXIF orientation and the mode of a PNG or JPEG file.
+    """Check the colour profile, EXIF orientation and mode of a PNG or JPEG file.
 
     Raises:
       OSError, ValueError: the header cannot be read.

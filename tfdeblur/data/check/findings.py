@@ -1,4 +1,4 @@
-"""What the doctor says: findings, counts, and both as text."""
+"""The doctor's results: findings and counts, also as text."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ FILES_SHOWN = 6
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, or worth knowing.
+    """Something wrong or worth knowing.
 
     Attributes:
       severity: `error` (do not train on it), `warning` (look at it) or `note`.
-      kind: one word for the sort of finding, such as `misaligned`.
-      files: the files, or of prepared data split:id, concerned; empty: the whole data set.
+      kind: one word for the kind of finding, such as `misaligned`.
+      files: the files concerned, or split:id for prepared data; empty: the whole data set.
       rule: what should hold.
       got: what was received.
     """
@@ -30,7 +30,7 @@ class Finding:
             raise ValueError(f"`severity` must be one of {SEVERITIES}. Got: {self.severity!r}.")
 
     def shown_files(self) -> str:
-        """Return the files in one line; of many the first, and how many more there are."""
+        """Return the files in one line; if there are many, the first few and how many more."""
         if not self.files:
             return "(all)"
         more = len(self.files) - FILES_SHOWN
@@ -40,12 +40,12 @@ class Finding:
 
 @dataclass
 class Report:
-    """What was found in one data set.
+    """The findings in one data set.
 
     Attributes:
       source: the folder, or the name of prepared data.
       findings: errors first.
-      counts: what was examined, and what was not, by description.
+      counts: how much was examined and skipped, by description.
     """
 
     source: str
@@ -58,17 +58,17 @@ class Report:
         return any(finding.severity == "error" for finding in self.findings)
 
     def sort(self) -> None:
-        """Order the findings by severity, else as they came."""
+        """Sort the findings by severity, keeping their order otherwise."""
         self.findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
 
     def summary(self) -> list[tuple[str, str, int]]:
-        """Return (severity, kind, how many findings), errors first."""
+        """Return (severity, kind, number of findings), errors first."""
         found = Counter((finding.severity, finding.kind) for finding in self.findings)
         order = sorted(found, key=lambda key: (SEVERITIES.index(key[0]), key[1]))
         return [(severity, kind, found[severity, kind]) for severity, kind in order]
 
     def text(self) -> str:
-        """Return the findings, how many of each kind there are, and what was examined."""
+        """Return the findings, the number of each kind, and what was examined."""
         lines = [f"{self.source}:"]
         for finding in self.findings:
             lines.append(f"{finding.severity:8} {finding.kind:15} {finding.shown_files()}")

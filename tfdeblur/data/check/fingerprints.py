@@ -1,4 +1,4 @@
-"""Fingerprints of images: the same picture, nearly the same, or another one."""
+"""Fingerprints that tell identical, nearly identical and different images apart."""
 
 import hashlib
 from collections import defaultdict
@@ -9,20 +9,20 @@ import cv2
 import numpy as np
 
 HASH_BITS = 64
-DISTANCE_MAX = 4  # bits; what differs in no more, and agrees in its thumbnail, is nearly the same.
-CORRELATION_MIN = 0.98  # of the thumbnails of what is nearly the same
-FLAT = 2.0  # levels; what varies less, such as empty paper, looks like any other flat picture.
+DISTANCE_MAX = 4  # bits; up to here, images whose thumbnails agree are nearly identical.
+CORRELATION_MIN = 0.98  # of the thumbnails of nearly identical images
+FLAT = 2.0  # levels; images that vary less, such as empty paper, all look alike.
 
 _THUMBNAIL = 32  # px
 
 
 class Fingerprint(NamedTuple):
-    """What is remembered of an image.
+    """What is kept of an image.
 
     Attributes:
       digest: SHA-256 of size and pixels, in hexadecimal.
-      hash: 64 bits: which of the 8 x 8 lowest DCT coefficients of the 32 x 32 px grey thumbnail are
-        above their median.
+      hash: 64 bits: which of the 8 x 8 lowest DCT coefficients of the 32 x 32 px grey thumbnail
+        exceed their median.
       thumbnail: `[32, 32] uint8`, grey.
       flat: whether the thumbnail's standard deviation is below `FLAT` levels.
     """
@@ -34,7 +34,7 @@ class Fingerprint(NamedTuple):
 
 
 def fingerprint(image: np.ndarray) -> Fingerprint:
-    """Take the fingerprint of `[H, W, 3] uint8`."""
+    """Return the fingerprint of `[H, W, 3] uint8`."""
     pixels = np.ascontiguousarray(image)
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(pixels.data)
@@ -47,7 +47,7 @@ def fingerprint(image: np.ndarray) -> Fingerprint:
 
 
 def correlate(one: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the correlation, -1 to 1, of a thumbnail with others; with a flat one it is 0."""
+    """Return the correlation, -1 to 1, of a thumbnail with others; 0 with a flat one."""
     first, rest = _normalise(one[None]), _normalise(np.stack(others))
     return (rest @ first[0]).astype(np.float64)
 
@@ -59,10 +59,10 @@ def _normalise(thumbnails: np.ndarray) -> np.ndarray:
 
 
 def near_duplicates(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, int]]:
-    """Yield (index, later index, distance in bits) of images that are nearly the same.
+    """Yield (index, later index, distance in bits) of nearly identical images.
 
-    Their hashes differ in at most `DISTANCE_MAX` bits and their thumbnails correlate by
-    `CORRELATION_MIN`. Flat images are left out.
+    Their hashes differ in at most `DISTANCE_MAX` bits, and their thumbnails correlate by at least
+    `CORRELATION_MIN`. Flat images are skipped.
     """
     hashes = np.array([each.hash for each in prints], np.uint64)
     for first, second in _candidates(hashes, [not each.flat for each in prints]):
@@ -73,9 +73,9 @@ def near_duplicates(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, i
 
 
 def _candidates(hashes: np.ndarray, wanted: Sequence[bool]) -> list[tuple[int, int]]:
-    """Return the pairs within `DISTANCE_MAX` bits, sorted, without comparing all with all.
+    """Return the pairs within `DISTANCE_MAX` bits, sorted, without comparing every pair.
 
-    Of `DISTANCE_MAX` + 1 bands of bits one at least is equal in such a pair.
+    Such a pair agrees in at least one of `DISTANCE_MAX` + 1 bands of bits.
     """
     found: set[tuple[int, int]] = set()
     edges = np.linspace(0, HASH_BITS, DISTANCE_MAX + 2).astype(int)

@@ -13,13 +13,13 @@ from tfdeblur.images.files import ImageError, write_text
 from tfdeblur.reporting import html
 from tfdeblur.reporting.sheets import Picture, contact_sheet
 
-PICTURES_MAX = 24  # pairs with a finding that are shown
-OTHERS_MAX = 6  # pairs without one
+PICTURES_MAX = 24  # pairs shown with a finding
+OTHERS_MAX = 6  # pairs shown without one
 _LARGEST = 320  # px of a picture
 
 
 def write_page(path: str | Path, source: Source, report: Report) -> None:
-    """Write `report` as HTML; the pairs that are shown are read from `source` again.
+    """Write `report` as HTML; the pairs it shows are read from `source` again.
 
     Raises:
       OSError: the file cannot be written.
@@ -53,7 +53,7 @@ def write_page(path: str | Path, source: Source, report: Report) -> None:
 def _pictures(
     source: Source, kinds: dict[str, list[str]], named: bool, most: int
 ) -> Iterator[list[Picture]]:
-    """Yield (degraded, target) of the first pairs with a finding, or without one."""
+    """Yield (degraded, target) of the first pairs with or without a finding."""
     for split in source.splits:
         for candidate in _readable(source, split):
             found = [kind for name in candidate.names for kind in kinds.get(name, [])]
@@ -73,7 +73,7 @@ def _pictures(
 
 
 def _readable(source: Source, split: str) -> Iterator[Candidate]:
-    """Yield the pairs up to damaged records, which are a finding of their own."""
+    """Yield the pairs up to a damaged record, which is a finding of its own."""
     with contextlib.suppress(PairError):
         yield from source.candidates(split)
 

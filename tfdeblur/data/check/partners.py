@@ -1,4 +1,4 @@
-"""Files without a partner, and pairs of two different pictures: who belongs to whom."""
+"""Likely partners for files without one and for pairs of two different pictures."""
 
 import difflib
 from collections import defaultdict
@@ -16,9 +16,9 @@ from tfdeblur.images.files import ImageError, read_image
 
 CONTENT_MIN = 0.9  # correlation of the thumbnails of a likely partner
 NAME_MIN = 0.6  # difflib's ratio of the names of a likely partner
-NAMES_COMPARED = 200  # Comparing names takes long; of so many files of a side at most.
-SWAPPED_MAX = 0.5  # A pair that correlates less is held against all other targets of its split,
-SWAPPED_MIN = 0.95  # and one of these must correlate as much.
+NAMES_COMPARED = 200  # Most files of a side whose names are compared, which is slow.
+SWAPPED_MAX = 0.5  # A pair that correlates less is compared with all other targets of its split,
+SWAPPED_MIN = 0.95  # one of which must correlate this much.
 
 
 class _Lone(NamedTuple):
@@ -27,10 +27,10 @@ class _Lone(NamedTuple):
 
 
 def find_partners(source: Source) -> list[Finding]:
-    """Report each file that is no half of a pair, with its likely partner.
+    """Report each file that is not half of a pair, with its likely partner.
 
-    The likely partner is among the files of the other side that have none either: the one whose
-    thumbnail correlates most, by `CONTENT_MIN` at least, else the one with the most similar name.
+    The likely partner is an unpaired file of the other side: the one whose thumbnail correlates
+    most, by at least `CONTENT_MIN`, else the one with the most similar name.
     """
     findings: list[Finding] = []
     lone: dict[tuple[str, int], list[_Lone]] = defaultdict(list)
@@ -94,7 +94,7 @@ def _by_name(key: str, names: dict[str, str]) -> str:
 
 
 def find_swapped(pairs: Sequence[NamedPrints]) -> list[Finding]:
-    """Report pairs of two different pictures where another target of the split fits.
+    """Report pairs of two different pictures for which another target of the split fits.
 
     Args:
       pairs: as in `duplicates.find_duplicates`.
