@@ -2,22 +2,22 @@
 
 Paper: Zhang et al., "Gated Fusion Network for Joint Image Deblurring and Super-Resolution", BMVC
 2018, §3.3: Adam with betas 0.9 and 0.999, batch 16, flips and quarter turns. Step 1: 60 epochs
-without the gate at 1e-4, a tenth of it after 30; step 2: 50 with it at 5e-5, a tenth after 25. An
-epoch are 6,724 steps, 107,584 triplets; `lr_gopro/patches` has fewer, as it holds two sequences out
-for validation. 27.74 dB on GOPRO's test frames (Table 2).
+without the gate at 1e-4, divided by ten after 30; step 2: 50 with the gate at 5e-5, divided by ten
+after 25. An epoch is 6,724 steps, 107,584 triplets; `lr_gopro/patches` has fewer, as it holds out
+two sequences for validation. 27.74 dB on GOPRO's test frames (Table 2).
 
 `:three_step` is the released code's recipe, 27.81 dB in its README: 25 epochs at 1e-4, halved after
-every 7; 60 as in step 1; 55 with the gate, without the deblurring loss, at 5e-5, a tenth after
-every 25.
+every 7; 60 as in step 1; 55 with the gate, without the deblurring loss, at 5e-5, divided by ten
+after every 25.
 
-Data:      `tfdeblur data build lr_gopro/patches` from a copy of GOPRO_Large of your own.
+Data:      `tfdeblur data build lr_gopro/patches` from your own copy of GOPRO_Large.
 Command:   tfdeblur train --config=gfn_gopro --workdir=runs/gfn_gopro
 Table 2:   add --config.model.variant=model1 (to model5, or srresnet); `full` is the paper's model.
 Code:      --config.model.initial_weights=released starts as the released code does, from losses of
            a hundred million.
 Hardware:  the authors: 4 days on a GTX 1080 Ti. It computes in float32, as no norm bounds its
-           features, and the released initial weights make some of more than 65,504, float16's
-           largest number; --config.runtime.precision=mixed_bfloat16 works.
+           features, and with the released initial weights some exceed 65,504, float16's largest
+           number; --config.runtime.precision=mixed_bfloat16 works.
 Quick test: `--config=gfn_gopro:quicktest` makes its own tiny data and trains in seconds.
 """
 
@@ -30,7 +30,7 @@ from tfdeblur.training.experiment import (
     TrainConfig,
 )
 
-# (epochs, learning rate), one after the other.
+# (epochs, learning rate), in order.
 TWO_STEPS = ((30, 1e-4), (30, 1e-5), (25, 5e-5), (25, 5e-6))
 THREE_STEPS = (
     *((7, 1e-4), (7, 5e-5), (7, 2.5e-5), (4, 1.25e-5)),
@@ -87,7 +87,7 @@ def _epochs(pieces: tuple[tuple[int, float], ...]) -> int:
 
 
 def _optimizer(pieces: tuple[tuple[int, float], ...], steps_per_epoch: int) -> OptimizerConfig:
-    """Adam with a learning rate for each piece of the training."""
+    """Return Adam with a learning rate for each piece of the training."""
     ends = [_epochs(pieces[:count]) for count in range(1, len(pieces))]
     return OptimizerConfig(
         learning_rate=pieces[0][1],

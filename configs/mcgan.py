@@ -2,12 +2,12 @@
 
 Paper: Xu et al., "Learning to Super-Resolve Blurry Face and Text Images", ICCV 2017, §3.4: a
 discriminator for each class, otherwise as SCGAN (`scgan_text`); one million pairs of each class.
-The mix of a batch is not given: half of it are faces, half is text. Data: what `tfdeblur data build
-blurred_faces/scgan_face` and `tfdeblur data build blurred_text/x4` wrote.
+The mix of a batch is not given; here it is half faces, half text. Data: the output of
+`tfdeblur data build blurred_faces/scgan_face` and `tfdeblur data build blurred_text/x4`.
 
 Command:   tfdeblur train --config=mcgan --workdir=runs/mcgan
-Other classes: name their data, divided by commas, as --config.data.name, and say how many they are
-           as --config.model.classes; --config.train.batch_size must be a multiple of that.
+Other classes: list their data, separated by commas, in --config.data.name, and set their number in
+           --config.model.classes; --config.train.batch_size must be a multiple of it.
 Hardware:  about 0.5 s a step on two CPU cores with AVX-512 BF16, as SCGAN.
 Quick test: `--config=mcgan:quicktest` makes its own tiny data and trains in seconds.
 """

@@ -1,14 +1,14 @@
-"""One generator for faces and text, faces new at each reading: `--config=mcgan_fresh`.
+"""One generator for faces and text, with faces degraded on each read: `--config=mcgan_fresh`.
 
-The first stage of MCGAN (Xu et al., ICCV 2017, §3.4) for few photographs: pixel loss alone, half of
-each batch faces that are varied and degraded anew, half text; averaged weights, a cosine to zero;
-none of that is the paper's. Without flips, which would mirror the text. Data: what
+The first stage of MCGAN (Xu et al., ICCV 2017, §3.4) for few photographs: pixel loss alone; half of
+each batch is faces, varied and degraded on each read, half is text; averaged weights, a cosine to
+zero; none of this is from the paper. No flips, which would mirror the text. Data: the output of
 `tfdeblur data build blurred_faces/scgan_face_fresh` and
-`tfdeblur data build blurred_text/x4 --count=100000` wrote.
+`tfdeblur data build blurred_text/x4 --count=100000`.
 
 Command:   tfdeblur train --config=mcgan_fresh --workdir=runs/mcgan_fresh
 Start:     --config.train.init_from=scgan_text, or any SCGAN.
-Full objective after it: --config=mcgan with the same data and --config.train.init_from=that run.
+Full objective afterwards: --config=mcgan with the same data and --config.train.init_from=that run.
 Quick test: `--config=mcgan_fresh:quicktest` makes its own tiny data and trains in seconds.
 """
 

@@ -2,11 +2,11 @@
 
 Paper: Xu et al., "Learning to Super-Resolve Blurry Face and Text Images", ICCV 2017: as for text
 (`scgan_text`), Adam 2e-4 with betas 0.5 and 0.999, batch 16, one million pairs of 16x16 and 64x64
-px, here cut from as many photographs as there are. Data: faces that `tfdeblur data build
-blurred_faces/scgan_face` degraded.
+px, here cut from all available photographs. Data: faces degraded by `tfdeblur data build
+blurred_faces/scgan_face`.
 
 Command:   tfdeblur train --config=scgan_face --workdir=runs/scgan_face
-Table 5:   --config.model.objective=pixel or pixel+gan; of the full objective
+Table 5:   --config.model.objective=pixel or pixel+gan; with the full objective,
            --config.model.feature_layer_generator=3, --config.model.feature_layer_discriminator=2.
 Fig. 2(b): --config.model.objective=gan.
 Fig. 10:   --config.model.upsample=bicubic (23.45 dB against 24.57, as the paper prints).

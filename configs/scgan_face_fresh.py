@@ -1,12 +1,12 @@
-"""SCGAN's generator on faces that are new at each reading: `--config=scgan_face_fresh`.
+"""SCGAN's generator on faces degraded on each read: `--config=scgan_face_fresh`.
 
-As `scgan_face` (Xu et al., ICCV 2017), for few photographs: pixel loss alone, each face varied and
-degraded anew, flips, averaged weights, a cosine to zero; none of that is the paper's. Data: faces
-that `tfdeblur data build blurred_faces/scgan_face_fresh` wrote.
+Like `scgan_face` (Xu et al., ICCV 2017), for few photographs: pixel loss alone, each face varied
+and degraded on each read, flips, averaged weights, a cosine to zero; none of this is from the
+paper. Data: faces written by `tfdeblur data build blurred_faces/scgan_face_fresh`.
 
 Command:   tfdeblur train --config=scgan_face_fresh --workdir=runs/scgan_face_fresh
 Start:     --config.train.init_from=scgan_text, or any SCGAN.
-Full objective after it: --config.model.objective=full, --config.train.init_from=that run.
+Full objective afterwards: --config.model.objective=full, --config.train.init_from=that run.
 Quick test: `--config=scgan_face_fresh:quicktest` makes its own tiny data and trains in seconds.
 """
 

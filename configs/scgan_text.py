@@ -2,8 +2,8 @@
 
 Paper: Xu et al., "Learning to Super-Resolve Blurry Face and Text Images", ICCV 2017: Adam 2e-4 with
 betas 0.5 and 0.999, batch 16, 64 -> 16 px patches, one million pairs; the number of steps is not
-given, 62,500 are one pass. Data: rendered pages in the manner of Hradiš et al., made on the fly
-(`--config.data.source=prepared` reads what `tfdeblur data build blurred_text/x4` wrote).
+given, 62,500 make one pass. Data: rendered pages in the manner of Hradiš et al., made on the fly
+(`--config.data.source=prepared` reads the output of `tfdeblur data build blurred_text/x4`).
 
 Command:   tfdeblur train --config=scgan_text --workdir=runs/scgan_text
 From pixels: add --config.train.init_from=runs/scgan_text_pixel

@@ -1,8 +1,8 @@
 """SCGAN's generator on text in colour, pixel loss alone: `--config=scgan_text_colour`.
 
-What `scgan_text_pixel` is, in patches of 64 px, with half of each batch from the domain `colour`
-(coloured ink, paper, bands, marker, stamps, code, screens; exposure, contrast, JPEG), which the
-paper does not know. Batch norms keep their statistics; averaged weights, a cosine to zero.
+Like `scgan_text_pixel`, in patches of 64 px, with half of each batch from the domain `colour`
+(coloured ink, paper, bands, marker, stamps, code, screens; exposure, contrast, JPEG), which is not
+in the paper. Batch norms keep their statistics; averaged weights, a cosine to zero.
 
 Command:   tfdeblur train --config=scgan_text_colour --workdir=runs/scgan_text_colour
            --config.train.init_from=scgan_text

@@ -1,8 +1,8 @@
 """SCGAN's generator on text, pixel loss alone (eq. 3): `--config=scgan_text_pixel`.
 
-The start of the full objective, and the model that PSNR likes best. Larger patches than the paper's
-64 px give every pixel its whole context: at 128 px a quarter of a batch of 16 costs the same. Nor
-is the rest the paper's: Adam with beta_1 of 0.9 and a cosine from 4e-4 to zero.
+The starting point for the full objective, and the model with the best PSNR. Patches larger than the
+paper's 64 px give every pixel its whole context; at 128 px a quarter of a batch of 16 costs the
+same. Also not from the paper: Adam with beta_1 of 0.9 and a cosine from 4e-4 to zero.
 
 Command:   tfdeblur train --config=scgan_text_pixel --workdir=runs/scgan_text_pixel
 Hardware:  0.5 s a step on two CPU cores with AVX-512 BF16.

@@ -2,11 +2,11 @@
 
 Paper: Yun et al., "Joint Face Super-Resolution and Deblurring Using Generative Adversarial
 Network", IEEE Access 2020, §IV: Adam 2e-4 with betas 0.5 and 0.999, batch 64, mirrored images, 200
-epochs of 28,800 images (90,000 steps) with the global discriminator, then the local one besides.
-How long is not stated: here as long again. Data: faces that `tfdeblur data build
-blurred_faces/two_branch` set in motion, but for 200 that are held out. The perceptual loss
-downloads VGG-19 (80 MB) once; --config.model.vgg_weights=FILE reads it from a file,
---config.model.perceptual_weight=0 does without.
+epochs of 28,800 images (90,000 steps) with the global discriminator, then with the local one too,
+for a length that is not stated (here another 90,000 steps). Data: faces blurred by `tfdeblur data
+build blurred_faces/two_branch`, except 200 held out. The perceptual loss downloads VGG-19 (80 MB)
+once; --config.model.vgg_weights=FILE reads it from a file, --config.model.perceptual_weight=0 turns
+the loss off.
 
 Command:   tfdeblur train --config=two_branch_faces --workdir=runs/two_branch_faces
 Table 3:   add --config.model.use_upcnn=False ("Model 1"), --config.model.discriminators=none ("2")
@@ -15,12 +15,12 @@ Fig. 6:    --config.model.input_size=16, with data of 128 px.
 Fig. 8:    --config.model.grayscale_input=True colours grey images.
 Code:      --config.model.discriminator_type=patch5 --config.model.vgg_variant=code
            --config.model.local_start_step=0 --config.train.batch_size=16
-           --config.data.augment_flip=False are what the authors published, with 1,001 epochs of
-           1,800 steps, all 28,800 images and no validation.
+           --config.data.augment_flip=False match the authors' code, which trains for 1,001 epochs
+           of 1,800 steps on all 28,800 images without validation.
 Expected:  27.75 dB, SSIM 0.855 and FID 15.3 on 1,200 images of CelebA-HQ, as the paper prints.
-Hardware:  the authors: 5 days on a Titan X; an image takes 12 GMAC.
+Hardware:  the authors: 5 days on a Titan X; one image takes 12 GMAC.
 Quick test: `--config=two_branch_faces:quicktest` makes its own tiny data and trains in seconds,
-           with a thin network for 16 px and no perceptual loss, which would download its weights.
+           with a narrow network for 16 px and no perceptual loss, which would download its weights.
 """
 
 from tfdeblur.models.two_branch import TwoBranchConfig

@@ -1,14 +1,14 @@
 """WRFN for photographs of strangers, grey and by channel: `--config=wrfn_face`.
 
-The network of Jin et al. (CVPRW 2018), trained as is none of the paper's: kernels as wide as the
-world's, noise up to 2 %, faces and photographs of anything in equal parts, each varied at every
-reading; L1, crops of 160 px, averaged weights, a constant rate and then a cosine to zero. Data:
-sharp squares and kernels that `tfdeblur data build blurred_faces/wide` and
-`blurred_faces/wide_photos` wrote.
+The network of Jin et al. (CVPRW 2018); the training is not from the paper: kernels of the family
+`wide`, noise up to 2 %, faces and photographs of anything in equal parts, each varied on every
+read; L1, crops of 160 px, averaged weights, a constant rate and then a cosine to zero. Data: sharp
+squares and kernels written by `tfdeblur data build blurred_faces/wide` and
+`blurred_faces/wide_photos`.
 
 Command:   tfdeblur train --config=wrfn_face --workdir=runs/wrfn_face
-Start:     --config.train.init_from=MODEL goes on from weights that are there.
-End:       the same with another workdir, --config.train.init_from=runs/wrfn_face,
+Start:     --config.train.init_from=MODEL starts from existing weights.
+End:       repeat the command with another workdir, --config.train.init_from=runs/wrfn_face,
            --config.optimizer.schedule=cosine and --config.train.steps=1000.
 Quick test: `--config=wrfn_face:quicktest` makes its own tiny data and trains in seconds.
 """

@@ -2,13 +2,13 @@
 
 Paper: Jin et al., "Learning Face Deblurring Fast and Wide", CVPRW 2018, §5: Adam at 2e-3, times 0.9
 after every 12,000 of 120,000 steps (betas not stated: 0.9 and 0.999), batch 48 of 320x320 px, 110K
-faces and 10K kernels, blurred anew each time. Data: sharp faces and kernels that
-`tfdeblur data build blurred_faces/wrfn` wrote; they are blurred when they are read.
+faces and 10K kernels, with new blur each time. Data: sharp faces and kernels written by
+`tfdeblur data build blurred_faces/wrfn`; faces are blurred on reading.
 
 Command:   tfdeblur train --config=wrfn_faces --workdir=runs/wrfn_faces
 Table 1:   --config.model.norm=bn or none; --config.model.swap=True;
            --config.model.stride=4 --config.model.blocks=11, also with --config.model.width=84;
-           --config.data.crop_size=240 (the paper trains it longer, not saying how long).
+           --config.data.crop_size=240 (the paper trains it longer, but does not say how long).
 Expected:  27.14 dB and SSIM 0.803 on 20 blurred faces of Lai et al. 2016, as the paper prints.
 Hardware:  the paper had two Titan X; 120,000 steps are 264 PFLOP.
 Quick test: `--config=wrfn_faces:quicktest` makes its own tiny data and trains in seconds.

@@ -1,14 +1,14 @@
-"""Kill trainings at random moments and compare what they end in: crash_consistency.py
+"""Kill trainings at random moments and compare their final weights: crash_consistency.py
 
   python measurements/crash_consistency.py --kills=20 --writes=5 --seed=1 --workdir=/tmp/kills
   python measurements/crash_consistency.py -- --config=mine.py --config.train.log_every=1
 
 Trains two small experiments in mixed_bfloat16, with averaged weights, on pairs that eight threads
-blur as they are needed: two_branch, which has dropout, and enhance_unet, whose gradient penalty
+blur on demand: two_branch, which has dropout, and enhance_unet, whose gradient penalty uses random
 draws. Each runs once undisturbed and once under SIGKILL: after random times, after random steps,
-and inside the write of a checkpoint. Compares the hash over all weights, optimizer slots and
+and during the write of a checkpoint. Compares the hash over all weights, optimizer slots and
 averages that `tfdeblur train` prints last; the exit code is 1 if it differs. Takes a quarter of an
-hour. Arguments behind -- are those of a `tfdeblur train` of your own, which replaces the two.
+hour. Arguments after -- are passed to a `tfdeblur train` that replaces the two experiments.
 """
 
 import os
@@ -60,7 +60,7 @@ EXPERIMENTS = {
         "--config.model.levels=1",
         "--config.model.rrrbs_per_level=1",
         "--config.model.resblocks_per_level=1",
-        "--config.model.use_drdbu=False",  # They would be traced for minutes after each kill.
+        "--config.model.use_drdbu=False",  # Tracing them would take minutes after each kill.
         "--config.model.use_rrrb=False",
         "--config.model.discriminator_updates=2",
         "--config.data.recipe=enhance_unet",
@@ -70,13 +70,13 @@ EXPERIMENTS = {
 }
 TRAIN = (sys.executable, "-m", "tfdeblur_tools.main", "train")
 TIMES = ("time", "step", "write")
-UNFINISHED = "_temp"  # In the name of what TensorFlow has not yet written whole.
+UNFINISHED = "_temp"  # In the names of files that TensorFlow has not finished writing.
 _STEP = re.compile(r"Step (\d+) of \d+, loss")
 _HASH = re.compile(r"^weights sha256: ([0-9a-f]{64})$", re.MULTILINE)
 
 
 class Kill(NamedTuple):
-    """One kill that took place: `when`, of `TIMES`, at which step, and a few words about it."""
+    """A successful kill: `when`, one of `TIMES`, the step, and a short description."""
 
     when: str
     step: int
@@ -84,17 +84,17 @@ class Kill(NamedTuple):
 
 
 class KilledRun:
-    """A training in a folder, started and killed as often as one likes.
+    """A training in a folder that can be started and killed repeatedly.
 
     Attributes:
-      kills: in their order.
-      seconds_to_first_step: from a start on.
+      kills: the kills, in order.
+      seconds_to_first_step: seconds from a start to the first step.
     """
 
     def __init__(
         self, command: Sequence[str], folder: Path, seed: int, seconds_to_first_step: float = 0.0
     ):
-        """Set up a run: a command, to which `--workdir` is added, that logs each step."""
+        """Set up a run of a command that logs each step; `--workdir` is added to it."""
         self.seconds_to_first_step = seconds_to_first_step
         self._command = [*command, f"--workdir={folder}"]
         self._latest = folder / "checkpoints" / "latest"
@@ -102,10 +102,10 @@ class KilledRun:
         self.kills: list[Kill] = []
 
     def finish(self) -> str:
-        """Let it run to its end; return the hash that it prints.
+        """Run the training to its end; return the hash that it prints.
 
         Raises:
-          RuntimeError: it does not end well.
+          RuntimeError: the training fails.
         """
         run = _Running(self._command)
         output = run.wait()
@@ -118,7 +118,7 @@ class KilledRun:
         return found.group(1)
 
     def kill(self, when: str) -> bool:
-        """Start it and kill it, by `TIMES`; False if it ended before, which is no kill."""
+        """Start the training and kill it, as in `TIMES`; return False if it ended before that."""
         run = _Running(self._command)
         steps_on = int(self._rng.integers(1, 8))
         moment = self._rng.uniform(0.3, 1.2) * self.seconds_to_first_step
@@ -141,7 +141,7 @@ class KilledRun:
             return False
         run.kill()
         if when == "write" and not any(UNFINISHED in name for name in self._names()):
-            return False  # It was complete by then.
+            return False  # The checkpoint was already complete.
         self.kills.append(Kill(when, run.step, told))
         return True
 
@@ -153,7 +153,7 @@ class KilledRun:
 
 
 class _Running:
-    """A process and the steps that it logs."""
+    """A process and the steps it logs."""
 
     def __init__(self, command: Sequence[str]):
         self._start = time.monotonic()
@@ -197,7 +197,7 @@ class _Running:
         self.wait()
 
     def wait(self) -> str:
-        """Wait for its end; return what it printed, which is a few lines."""
+        """Wait for the process to end; return its output, which is a few lines."""
         with self._process:
             output = self._process.stdout.read() if self._process.stdout else ""
             self._reader.join()
@@ -213,22 +213,22 @@ def compare_killed(
     seed: int,
     report: Callable[[str], None] = print,
 ) -> bool:
-    """Kill a training `kills` times, `writes` of them inside a checkpoint write; compare its end.
+    """Compare a training with one killed `kills` times, `writes` of them in a checkpoint write.
 
     Args:
       command: `TRAIN` and its arguments, without `--workdir` and with
         `--config.train.log_every=1`.
       folder: gets the two runs, `whole` and `killed`.
-      kills: in all; those outside of writes come by turns after a time and after a step.
-      writes: how many inside of writes.
-      seed: of the moments.
-      report: takes each line.
+      kills: total number; kills outside writes alternate between after a time and after a step.
+      writes: number of kills during writes.
+      seed: seed of the random moments.
+      report: called with each line.
 
     Returns:
       Whether the hashes are equal.
 
     Raises:
-      RuntimeError: a run does not end well, or ends before it was killed so often.
+      RuntimeError: a run fails, or ends before it was killed `kills` times.
     """
     rng = np.random.default_rng(seed)
     plan = ["write"] * writes + [TIMES[number % 2] for number in range(kills - writes)]
@@ -264,7 +264,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Train, kill, compare."""
+    """Train, kill and compare."""
     values = flags.FLAGS
     experiments = {"own": tuple(argv[1:])} if argv[1:] else EXPERIMENTS
     equal = []

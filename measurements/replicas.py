@@ -1,17 +1,17 @@
-"""Is a training step the same, however many replicas and processes share its batch?
+"""Check that a training step does not depend on how many replicas and processes share its batch.
 
   python measurements/replicas.py --model=scgan,gfn --shared_by=replicas
 
 Prints the largest difference between the gradients of a step on one replica and on two, relative to
 the largest gradient of the same network; the exit code is 1 if one exceeds --tolerance.
 
-Each model of the papers, thin and shallow, makes one step on one replica, on two replicas of one
-process and on two processes that talk over loopback, each in a process of its own. What is compared
-is what the optimizers were given: gradients, summed over all updates of a step and over replicas.
+A thin and shallow version of each paper's model makes one step on one replica, on two replicas of
+one process and on two processes that talk over loopback, each in its own process. The comparison
+covers the gradients given to the optimizers, summed over all updates of a step and over replicas.
 
-ReLUs have kinks: at one a rounding error decides between two gradients, which is no fault of the
-replicas. So all are replaced by a smooth function of the same slopes. Weights whose gradients are
-rounding noise, biases in front of a norm (`ModelConfig.standing_still`), are left out.
+ReLUs have kinks, at which a rounding error decides between two gradients; the replicas are not to
+blame. So a smooth function with the same slopes replaces them all. Weights whose gradients are
+rounding noise, biases before a norm (`ModelConfig.standing_still`), are left out.
 """
 
 import functools
@@ -41,13 +41,13 @@ from tfdeblur.training.launch import launch
 from tfdeblur.training.runtime import RuntimeConfig, make_strategy
 from tfdeblur.training.workers import Workers
 
-ONE, REPLICAS, WORKERS = "one", "replicas", "workers"  # Who shares the batch.
+ONE, REPLICAS, WORKERS = "one", "replicas", "workers"  # What shares the batch.
 RATE = 1e-3
-MOMENTUM = 0.9  # Its slots hold the sum of the updates; differences of weights would be rounded.
+MOMENTUM = 0.9  # Its slots hold the sum of the updates; weight differences would be rounded.
 
 
 class Small(NamedTuple):
-    """A thin model, the side of its degraded images, the pairs of an update, and its parts."""
+    """A thin model, the side of its degraded images, the pairs per update, and micro-batches."""
 
     config: ModelConfig
     side: int
@@ -56,7 +56,7 @@ class Small(NamedTuple):
 
 
 def small_models() -> dict[str, Small]:
-    """Return what is compared, by name."""
+    """Return the models to compare, by name."""
     gfn = GFNConfig(
         width=4, gate_start_step=0, deblurring_blocks=1, sr_blocks=1, reconstruction_blocks=1
     )
@@ -76,15 +76,15 @@ def small_models() -> dict[str, Small]:
 
 
 def compare(name: str, shared_by: str) -> dict[str, float]:
-    """Compare the step of a small model with the same on one replica.
+    """Compare a small model's step on two replicas or workers with its step on one replica.
 
     Args:
-      name: of `small_models`.
+      name: key of `small_models`.
       shared_by: `replicas` or `workers`.
 
     Returns:
-      By network, the largest difference of its updates relative to the largest of them; as `logs`
-      the largest difference of what is logged, relative to 1 and the value.
+      By network, the largest difference of its updates relative to the largest update; under
+      `logs`, the largest difference of the logged values, relative to 1 plus the value.
     """
     one, other = _alone(name), _in_own_process(name, shared_by)
     worst: dict[str, float] = {}
@@ -123,7 +123,7 @@ def _in_own_process(name: str, shared_by: str) -> dict[str, np.ndarray]:
 
 
 def _step(name: str, shared_by: str) -> tuple[dict[str, np.ndarray], Workers]:
-    """Make one step by gradient descent; return every weight's updates, and the logs."""
+    """Make one gradient descent step; return every weight's updates, and the logs."""
     small = small_models()[name]
     config = small.config
     chosen = {ONE: "none", REPLICAS: "mirrored", WORKERS: "multi_worker"}[shared_by]
@@ -152,7 +152,7 @@ def _step(name: str, shared_by: str) -> tuple[dict[str, np.ndarray], Workers]:
 
 
 def _batches(small: Small, replicas: int) -> Callable[[int, int], tf.data.Dataset]:
-    """Make what `Workers.distribute` takes: random images, laid out as in training."""
+    """Return a data set maker for `Workers.distribute`: random images, laid out as in training."""
     config = small.config
     low, large = (small.side,) * 2, (small.side * config.scale,) * 2
     shapes = {
@@ -184,7 +184,7 @@ def _smooth_relu(x, alpha=0.0, negative_slope=0.0, **_):
 
 
 def _write_step(name: str, shared_by: str, file: str) -> None:
-    """Make one step in this process and write what it did."""
+    """Make one step in this process and write its updates and logs."""
     if shared_by == REPLICAS:
         (cpu,) = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(
@@ -204,7 +204,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Compare, print and judge; in a process of `_in_own_process`, make its step."""
+    """Compare, print and judge; in a process started by `_in_own_process`, make its step."""
     if argv[1:]:
         _write_step(*argv[1:])
         return 0

@@ -1,4 +1,4 @@
-"""How much faster a convolution after resampling is than the equal strided one (WRFN, Table 3)."""
+"""Time a convolution after resampling against the equivalent strided one (WRFN, Table 3)."""
 
 import statistics
 import time
@@ -15,16 +15,16 @@ from tfdeblur.stack import keras
 
 @dataclass(frozen=True)
 class SpeedOptions:
-    """What is measured; the defaults are the paper's.
+    """The settings to measure; the defaults are the paper's.
 
     Attributes:
       kernel_sizes: sides of kernels in cells of the resampled grid, odd.
       strides: resampling factors, at least 1.
-      sides: of square grey images in pixels, multiples of every stride.
+      sides: sides of square grey images in pixels, multiples of every stride.
       filters: channels of the result. Paper: not stated; here: those of WRFN's first layer.
-      batch_size: images at a time. Paper: not stated.
-      rounds: how often both forms take turns, at least 1.
-      seed: of images and weights.
+      batch_size: images per batch. Paper: not stated.
+      rounds: number of alternations between the two forms, at least 1.
+      seed: seed of images and weights.
     """
 
     kernel_sizes: tuple[int, ...] = (3, 5, 7)
@@ -54,7 +54,7 @@ class SpeedOptions:
 
 @dataclass(frozen=True)
 class Speed:
-    """The times of one setting, in seconds, and their ratios: above 1, resampling is faster.
+    """The times of one setting, in seconds, and their ratios; above 1, resampling is faster.
 
     Attributes:
       forward, backward: time of the strided form / time of the resampled one; the median of the
@@ -72,10 +72,10 @@ class Speed:
 
 
 def measure_resampling_speed(options: SpeedOptions) -> list[Speed]:
-    """Measure every setting, kernel sizes first, as Table 3 lists them; one row for each side.
+    """Measure every setting, kernel sizes first, as in Table 3; one row for each side.
 
-    The forms take turns, so that what slows the machine down for a while slows both. Backward are
-    the gradients of both the images and the weights, as Torch's `backward` computes them.
+    The forms alternate, so that a temporary slowdown of the machine affects both. The backward pass
+    computes the gradients of both the images and the weights, as Torch's `backward` does.
     """
     settings = [
         (kernel_size, stride, side)
@@ -138,7 +138,7 @@ def _passes(
 ) -> tuple[Callable[[], tf.Tensor], Callable[[], tf.Tensor]]:
     """Return the forward and the backward pass; each returns a scalar that depends on all of it."""
 
-    # What comes as an argument cannot be folded into the graph.
+    # Arguments cannot be folded into the graph.
     @tf.function
     def forward(images: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(model(images))
@@ -159,7 +159,7 @@ def _passes(
 def _take_turns(
     functions: dict[str, Callable[[], tf.Tensor]], rounds: int
 ) -> dict[str, list[float]]:
-    """Return the seconds of each function's calls, the first one, which traces it, left out."""
+    """Return the seconds of each function's calls, without the first call, which traces it."""
     times: dict[str, list[float]] = {name: [] for name in functions}
     for function in functions.values():
         function().numpy()

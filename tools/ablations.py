@@ -1,8 +1,8 @@
-"""Write the page of all ablations, which is made from the models.
+"""Generate the page of all ablations from the models.
 
   python -m tfdeblur_tools.ablations --output=docs/ablations.md
 
-Builds every ablation of every paper and runs it on a tiny batch: some minutes on two CPU cores.
+Builds every ablation of every paper and runs it on a tiny batch: a few minutes on two CPU cores.
 """
 
 from pathlib import Path

@@ -1,17 +1,17 @@
-"""Time how training pairs are made or read: tfdeblur benchmark data
+"""Time making or reading training pairs: tfdeblur benchmark data
 
   tfdeblur benchmark data
   tfdeblur benchmark data --recipe=wrfn,gfn --rounds=9 --json=speed.json
   tfdeblur benchmark data --images=photos
   tfdeblur benchmark data --prepared=blurred_text/x4 --data_dir=prepared --batch_size=16
 
-Prints for each paper's recipe the pairs per second and core of tfdeblur and, in turns with it, of a
-plain implementation in numpy and OpenCV, and the share of each stage of ours, PNG encoding as in
-`tfdeblur data build` included. One thread each. --images takes photographs from a folder; without
-it they are drawn.
+For each paper's recipe, prints the pairs per second and core of tfdeblur and of a plain
+implementation in numpy and OpenCV, which alternate, and the time share of each stage of ours,
+including PNG encoding as in `tfdeblur data build`. One thread each. --images takes photographs from
+a folder; by default they are drawn.
 
---prepared times the batches that `tfdeblur train` reads from prepared data instead, with all cores.
---json writes the figures and a description of the machine. The exit code is 2 for wrong flags.
+--prepared instead times the batches that `tfdeblur train` reads from prepared data, on all cores.
+--json writes the figures and a description of the machine. The exit code is 2 for invalid flags.
 """
 
 import sys
@@ -43,7 +43,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Measure, print and write as the flags say."""
+    """Measure, print and write, as set by the flags."""
     from tfdeblur.benchmarks import data, report
     from tfdeblur.images.files import write_json
 

@@ -1,4 +1,4 @@
-"""Time a training on this machine: tfdeblur benchmark train --config=NAME_OR_PATH
+"""Time training on this machine: tfdeblur benchmark train --config=NAME_OR_PATH
 
   tfdeblur benchmark train --config=scgan_text
   tfdeblur benchmark train --config=wrfn_faces --config.data.data_dir=prepared --rounds=7
@@ -6,10 +6,10 @@
 
 Prints images per second, the share of time that a step waits for data, the floating point
 operations per second and their share of what a large convolution reaches in the same run, the time
-of a step beside a bare loop around the same step, and the peak of memory. All take turns; medians.
+of a step compared with a bare loop around it, and peak memory. Measurements alternate; medians.
 
---replicas divides the batch among so many replicas, each number in a process of its own: on GPUs as
-many GPUs, else so many logical CPUs, and prints one line for each.
+--replicas divides the batch among that many replicas (GPUs if there are any, else logical CPUs),
+each number in its own process, and prints one line for each.
 """
 
 import json
@@ -45,7 +45,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Measure, print and write as the flags say."""
+    """Measure, print and write, as set by the flags."""
     del argv
     from tfdeblur.benchmarks.train import describe, measure_training, scaling, use_replicas
     from tfdeblur.images.files import write_json
@@ -55,7 +55,7 @@ def main(argv: list[str]) -> int:
     if len(counts) > 1:
         measured, code = _in_own_processes(counts)
         if code:
-            return code  # The process has said why.
+            return code  # The process has printed the reason.
         print(scaling(measured))
         if values.json:
             write_json(values.json, measured)
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
 
 
 def _in_own_processes(counts: Sequence[int]) -> tuple[list[dict], int]:
-    """Measure each number of replicas; return the exit code of the first that fails, or 0."""
+    """Measure each number of replicas; return the exit code of the first failure, or 0."""
     measured = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "measured.json"

@@ -1,4 +1,4 @@
-"""Find the builders of data sets by their place in datasets/."""
+"""Find the data set builders by their path in datasets/."""
 
 import importlib
 from pathlib import Path
@@ -6,7 +6,7 @@ from types import ModuleType
 
 
 def find_builders() -> dict[str, tuple[ModuleType, str]]:
-    """Return (builder's module, configuration's name) of each NAME/CONFIG that can be built."""
+    """Return (builder module, configuration name) for each NAME/CONFIG that can be built."""
     import tfdeblur_datasets
 
     folders = [Path(folder) for folder in tfdeblur_datasets.__path__]

@@ -8,16 +8,16 @@
     --beam_runner=DirectRunner
 
 Writes TFRecords to --data_dir (default: that of TFDS, ~/tensorflow_datasets). Nothing is
-downloaded: --manual_dir is a folder of your own, laid out as docs/data.md says; --source an image
-data set that TFDS has prepared in --data_dir. `tfdeblur data list` names what can be built.
+downloaded: --manual_dir is your own folder, laid out as docs/data.md says; --source is an image
+data set that TFDS has prepared in --data_dir. `tfdeblur data list` lists what can be built.
 
-Data that is there already stays as it is unless --overwrite is given. An interrupted build leaves
-no data set behind; the same command goes on where it was. A file that breaks a rule is left out,
-named and counted; the others go on, and the exit code is 1.
+Existing data is kept unless --overwrite is given. An interrupted build leaves no data set behind;
+the same command resumes it. A file that breaks a rule is skipped, named and counted; the build
+continues, and the exit code is 1.
 
---count sets the training images or pairs. With another count, seed or source than the default's the
-configuration gets another name, which is printed, such as blurred_text/x4_count200000_seed7. Use
-what you built by that name:
+--count sets the number of training images or pairs. With a count, seed or source other than the
+default, the configuration gets another name, which is printed, such as
+blurred_text/x4_count200000_seed7. Refer to the data by that name:
 
   tfdeblur train --config=scgan_text --workdir=run --config.data.source=prepared \\
     --config.data.name=blurred_text/x4 --config.data.data_dir=prepared
@@ -25,7 +25,7 @@ what you built by that name:
 
 --beam_runner makes the files in parallel with Apache Beam (extra `beam`): DirectRunner with a
 process for each core (--beam_options=direct_num_workers=4 sets how many), PortableRunner on a
-cluster. They are the same to the byte; the last line has their common hash.
+cluster. The files are identical to the byte; the last line has the hash over all of them.
 """
 
 import functools
@@ -52,7 +52,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Prepare one NAME/CONFIG as the flags say, and print what is there then."""
+    """Prepare one NAME/CONFIG as set by the flags, and print a summary."""
     from tfdeblur.data.build.prepare import prepare
     from tfdeblur_tools.builders import find_builders
 
@@ -84,7 +84,7 @@ def _options(given: list[str]) -> dict[str, str]:
 
 
 def _describe(prepared) -> int:
-    """Print what was prepared and what was left out; return the exit code."""
+    """Print what was prepared and what was skipped; return the exit code."""
     builder = prepared.builder
     for note in prepared.notes:
         print(note)

@@ -1,4 +1,4 @@
-"""Find what is wrong with pairs of images: tfdeblur data check PATH_OR_NAME
+"""Find problems in pairs of images: tfdeblur data check PATH_OR_NAME
 
   tfdeblur data check photos --html=report.html
   tfdeblur data check photos --split=train,test --scale=4 --limit=1000
@@ -6,7 +6,7 @@
 
 PATH is a folder with lr/ and hr/ or blurry/ and sharp/, or with such folders in train/ and test/;
 NAME is prepared data. Prints every finding and what was examined; --html writes them with pictures.
-The exit code is 1 if there is an error, 2 if nothing could be examined. A folder needs no
+The exit code is 1 if there is an error, 2 if nothing could be examined. Checking a folder needs no
 TensorFlow.
 """
 
@@ -32,7 +32,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Examine pairs as the flags say and print what was found."""
+    """Examine pairs as set by the flags and print the findings."""
     from tfdeblur.data.check.doctor import examine
 
     values = flags.FLAGS

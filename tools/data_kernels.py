@@ -1,12 +1,12 @@
-"""Draw, keep and show blur kernels: tfdeblur data kernels --family=FAMILY --sheet=PICTURE
+"""Draw, store and show blur kernels: tfdeblur data kernels --family=FAMILY --sheet=PICTURE
 
   tfdeblur data kernels --family=spline --count=1000 --seed=7 --bank=spline.npz --sheet=spline.png
   tfdeblur data kernels --bank=mine.npz --add=camera.png,lens.npy
   tfdeblur data kernels --bank=mine.npz
 
-Families: text, trajectory, spline, gaussian, anisotropic_gaussian. --bank keeps the kernels, in a
-.npz file. --add puts measured kernels into it: grey pictures, .npy files, or folders of them. A
-bank alone is listed.
+Families: text, trajectory, spline, gaussian, anisotropic_gaussian. --bank stores the kernels in a
+.npz file. --add puts measured kernels into it: grey pictures, .npy files, or folders of them.
+--bank alone lists the bank.
 """
 
 from absl import app, flags
@@ -27,7 +27,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Draw, add, list and show kernels as the flags say."""
+    """Draw, add, list and show kernels, as set by the flags."""
     from tfdeblur.degradations import kernel_bank
 
     values = flags.FLAGS

@@ -1,6 +1,6 @@
 """List the data sets that can be built: tfdeblur data list
 
-Each line has the name, the version and what there is in it. `tfdeblur data build NAME` writes one.
+Each line has the name, the version and the contents. `tfdeblur data build NAME` writes one.
 """
 
 from absl import app, flags
@@ -9,7 +9,7 @@ from tfdeblur_tools.builders import find_builders
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
-    """This program has no flags."""
+    """Define no flags."""
 
 
 def main(argv: list[str]) -> int:

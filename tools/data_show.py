@@ -3,8 +3,8 @@
   tfdeblur data show blurred_faces/two_branch --data_dir=prepared --output=faces.png
   tfdeblur data show blurred_text/x4 --data_dir=prepared --split=test --count=12 --output=text.png
 
-One example to a row: the degraded image, enlarged without interpolation, what else there is, and
-the target.
+One example per row: the degraded image, enlarged without interpolation, any further images, and the
+target.
 """
 
 from absl import app, flags

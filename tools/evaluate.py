@@ -8,7 +8,7 @@
 folder of a training run (--checkpoint=latest for its newest weights rather than its best).
 
 --data takes a folder that holds lr/ and hr/, or blurry/ and sharp/, with equal file names; or the
-name of prepared data. A folder and a .tflite file need the light install only; prepared data, runs
+name of prepared data. A folder and a .tflite file need only the light install; prepared data, runs
 and SavedModels need the extra `train`.
 
 PSNR and SSIM of the baseline (bicubic enlargement; at scale 1 the input itself) and of the restored
@@ -16,10 +16,10 @@ images are printed side by side, and the dark channel ratio (dcr; 1 is as sharp 
 is smoother). --output=DIR gets summary.json, per_image.csv and grid.png: the pairs with the worst,
 median and best gain.
 
-A protocol names colours and border: rgb (no crop), rgb_crop (as many pixels as the scale cut from
-each side), y and y_crop (MATLAB's luma). Numbers under different protocols cannot be compared.
+A protocol sets colours and border: rgb (no crop), rgb_crop (as many pixels as the scale cropped
+from each side), y and y_crop (MATLAB's luma). Scores under different protocols are not comparable.
 
-A pair that cannot be scored is reported and the others go on; the exit code is then 1.
+A pair that cannot be scored is reported and skipped; the exit code is then 1.
 """
 
 from pathlib import Path

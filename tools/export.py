@@ -4,13 +4,13 @@
   tfdeblur export --workdir=runs/text --output=out/text --images=photos --notes=notes.md
 
 Writes DIR/<next version>/ with a SavedModel (signatures serving_default and restore_bytes), the
-same model as model_float16.tflite, metadata.json, model_card.md, and what a later run can start
-from. Before the folder appears, both artifacts restore ten images of five sizes and must equal the
-trained generator to one 8-bit level. If they do not, nothing is left, and the error says what was
-measured.
+same model as model_float16.tflite, metadata.json, model_card.md, and the files a later run can
+start from. Before the folder appears, both artifacts restore ten images of five sizes and must
+match the trained generator to within one 8-bit level. If they do not, nothing is left behind, and
+the error gives the measured difference.
 
 --images names a folder with ten or more real images, or with pairs in lr/ and hr/ (blurry/ and
-sharp/), whose scores go on the card. Without it, ten pages of text are drawn that no run trains on.
+sharp/), whose scores go on the card. By default, ten pages of text are drawn that no run trains on.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""Draw the README's picture: unseen pages, enlarged by bicubic and by a model, beside the truth.
+"""Draw the README's picture: unseen pages, enlarged by bicubic and by a model, and the truth.
 
   python -m tfdeblur_tools.figure --model=scgan_text --output=docs/before_after.png
 
-The pages are the first of the test split, drawn with a seed of its own.
+The pages are the first of the test split, drawn with a separate seed.
 """
 
 from pathlib import Path

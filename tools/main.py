@@ -1,8 +1,8 @@
 """Restore, train, evaluate and export: `tfdeblur VERB --help` says more about each verb.
 
-A verb is one word or two, such as `data build`. Imports one tool, the one that is asked for. Its
-flags live in absl's global FLAGS while it runs and are removed afterwards, so that several tools
-can run in one process.
+A verb is one word or two, such as `data build`. Imports only the requested tool. Its flags live in
+absl's global FLAGS while it runs and are removed afterwards, so several tools can run in one
+process.
 """
 
 import importlib
@@ -20,7 +20,7 @@ from absl import flags, logging
 
 import tfdeblur
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130  # exit codes; a tool's own are passed on
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130  # Exit codes; a tool's own are passed through.
 HELP = ("--help", "-help", "-h", "--helpshort", "-helpshort", "--helpfull", "-helpfull")
 
 
@@ -31,7 +31,7 @@ class Verb:
     Attributes:
       module: its file in tools/.
       summary: its line in the list of verbs.
-      modules: what it cannot run without, beyond the light install; the extra `train` has it.
+      modules: modules it needs beyond the light install; the extra `train` has them.
     """
 
     module: str
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `tfdeblur ARGUMENTS`.
 
     Args:
-      argv: what follows `tfdeblur` on the command line; by default that of this process.
+      argv: the arguments after `tfdeblur`; by default those of this process.
 
     Returns:
       The exit code: 2 for a usage error, else the tool's.
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[0] == "--version":
         print(tfdeblur.__version__)
         return OK
-    # TensorFlow reports missing GPU libraries on every CPU machine; its exceptions still reach us.
+    # TensorFlow logs missing GPU libraries on every CPU machine; its exceptions still reach us.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     name, rest = split_verb(arguments)
     if name not in VERBS:
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # Whoever read the output, such as `head`, has left: nothing must be flushed into it.
+        # The reader of the output, such as `head`, has exited: do not flush into the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except ModuleNotFoundError as error:
@@ -99,14 +99,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def split_verb(arguments: Sequence[str]) -> tuple[str, list[str]]:
-    """Divide a command line into its verb, of two words if there is such a verb, and the rest."""
+    """Split a command line into its verb, two words if such a verb exists, and the rest."""
     two_words = " ".join(arguments[:2])
     words = 2 if two_words in VERBS else 1
     return " ".join(arguments[:words]), list(arguments[words:])
 
 
 def _unknown(name: str, rest: Sequence[str]) -> int:
-    """Say what could have been meant; asking `tfdeblur data --help` is no error."""
+    """Print the verbs that could have been meant; `tfdeblur data --help` is not an error."""
     family = {verb: VERBS[verb] for verb in VERBS if verb.split()[0] == name}
     if not family:
         print(f"tfdeblur: unknown verb {name!r}; one of {', '.join(VERBS)}.", file=sys.stderr)
@@ -147,7 +147,7 @@ def _run(name: str, arguments: list[str]) -> int:
     with _flags_of(tool, command):
         try:
             positional = flags.FLAGS(command)
-        # The last four are a config file's: no such field, get_config(), file, or module.
+        # The last four come from a config file: no such field, get_config(), file, or module.
         except (flags.Error, KeyError, AttributeError, OSError, ImportError) as error:
             return _misused(name, _without_traceback(error))
         empty = [flag for flag in flags.FLAGS if flags.FLAGS[flag].value == ""]
@@ -174,7 +174,7 @@ def _misused(name: str, message: str) -> int:
 
 
 def _raised_by_us(error: Exception) -> bool:
-    """Tell whether our own code raised an error, whose message then says everything."""
+    """Tell whether our own code raised an error, so that its message is sufficient."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
@@ -182,7 +182,7 @@ def _raised_by_us(error: Exception) -> bool:
 
 
 def _without_traceback(error: Exception) -> str:
-    """Return the message of an error in the flags; of a config file's own error, what and where."""
+    """Return a flag error's message; for an error in a config file, its last line and place."""
     message = str(error) if isinstance(error, OSError) else str(error.args[0])
     flag, cut, rest = message.partition("Error whilst parsing config file:")
     if not cut:
@@ -203,7 +203,7 @@ def _needs_extra(name: str, module: str | None) -> int:
 
 @contextmanager
 def _flags_of(tool: ModuleType, command: list[str]) -> Iterator[None]:
-    """Define a tool's flags in FLAGS for a while; `sys.argv` is where config flags look."""
+    """Define a tool's flags in FLAGS temporarily, and set `sys.argv`, which config flags read."""
     values, argv = flags.FLAGS, sys.argv
     before, own = set(values), set[str]()
     try:
@@ -214,15 +214,15 @@ def _flags_of(tool: ModuleType, command: list[str]) -> Iterator[None]:
     finally:
         sys.argv = argv
         for flag in set(values) - before:
-            if flag in own or flag.partition(".")[0] in own:  # config.train.steps is `config`'s
+            if flag in own or flag.partition(".")[0] in own:  # config.train.steps belongs to config
                 delattr(values, flag)
 
 
 def _start_logging() -> None:
-    """Log as absl programs do: to standard error, from INFO on unless --verbosity says else."""
+    """Log like absl programs: to standard error, at INFO and above unless --verbosity is set."""
     if flags.FLAGS["verbosity"].using_default_value:
         flags.FLAGS.verbosity = 0
-    if flags.FLAGS.verbosity <= 0:  # TensorFlow tells of each of its collectives.
+    if flags.FLAGS.verbosity <= 0:  # TensorFlow logs each of its collectives.
         python_logging.getLogger("tensorflow").setLevel(python_logging.WARNING)
     if not any(isinstance(each, logging.ABSLHandler) for each in python_logging.root.handlers):
         logging.use_absl_handler()
@@ -230,7 +230,7 @@ def _start_logging() -> None:
 
 
 def _leave_out_chatter(record: python_logging.LogRecord) -> bool:
-    """Tell whether a message is for the user; TFDS says which folders it opens."""
+    """Tell whether a message is for the user; TFDS logs the folders it opens."""
     chatter = "tensorflow_datasets" in record.pathname and record.levelno < python_logging.ERROR
     return not chatter or flags.FLAGS.verbosity > 0
 
@@ -242,7 +242,7 @@ def tool_help(tool: ModuleType) -> str:
     lines = [(tool.__doc__ or "").strip(), *(["", "Flags:"] if len(values) else [])]
     for name in sorted(
         {values[name].name for name in values}
-    ):  # a short form is no flag of its own
+    ):  # Skip short forms, which are not separate flags.
         flag = values[name]
         shown = f"--[no]{name}" if flag.boolean else f"--{name}=…"
         default = "" if flag.default is None else f" (default: {flag.default_as_str})"
@@ -252,7 +252,7 @@ def tool_help(tool: ModuleType) -> str:
 
 
 def _full_help() -> str:
-    """Return absl's own flags and what modules that are loaded have defined."""
+    """Return absl's own flags and those defined by loaded modules."""
     return flags.FLAGS.get_help()
 
 

@@ -4,14 +4,14 @@
   tfdeblur models scgan_text
   tfdeblur models --architectures
 
-Lists name, version, task, scale and size of each model, and what its card says in a sentence. The
-size is that of the TFLite file, which `tfdeblur restore` runs. With MODEL, a name or the folder of
-an exported model, prints the whole card: data, training, scores and limits.
+Lists the name, version, task, scale and size of each model, and its card's summary. The size is
+that of the TFLite file, which `tfdeblur restore` runs. With MODEL, a name or the folder of an
+exported model, prints the whole card: data, training, scores and limits.
 
---architectures lists what can be trained instead: for each model of the installed experiments its
-paper, the parameters of its networks, the multiply-accumulates (GMAC) of restoring one image of the
-size that the paper trains on, and the side of what one restored pixel depends on. The networks are
-built for that, which takes about half a minute and needs the extra `train`.
+--architectures instead lists the models that can be trained: for each model of the installed
+experiments its paper, the parameters of its networks, the multiply-accumulates (GMAC) to restore
+one image of the paper's training size, and the side of the receptive field. It builds the networks,
+which takes about half a minute and needs the extra `train`.
 """
 
 import runpy
@@ -29,7 +29,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def describe(model) -> str:
-    """Return a model's lines in the list."""
+    """Return a model's entry in the list."""
     data = model.metadata
     size = f"{model.tflite.stat().st_size / 1e6:.1f} MB" if model.tflite else "SavedModel only"
     paragraphs = [part.strip() for part in model.card.split("\n\n")]
@@ -55,7 +55,7 @@ def list_architectures() -> None:
 
 
 def architecture_lines(architecture) -> list[str]:
-    """Return what is listed of an architecture."""
+    """Return the lines listed for an architecture."""
     config, macs = architecture.model_config, architecture.macs
     side, field = config.training_size, config.receptive_field
     seen = "the whole image" if field is None else f"{field} px"
@@ -74,7 +74,7 @@ def _network_line(name: str, parameters) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Print a list, or cards."""
+    """Print a list or cards."""
     if flags.FLAGS.architectures:
         if len(argv) > 1:
             raise ValueError(

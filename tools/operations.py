@@ -1,15 +1,15 @@
-"""Count what an experiment costs, without running it.
+"""Count the operations of an experiment without running it.
 
   python -m tfdeblur_tools.operations --config=wrfn_faces
   python -m tfdeblur_tools.operations --config=gfn_gopro:three_step --peak=19.5
   python -m tfdeblur_tools.operations --config=wrfn_faces --config.train.batch_size=8
 
---config is that of `tfdeblur train`. Prints the multiply-accumulates of restoring one image and of
-a step in each phase, and the floating point operations of the whole training, two for each. Counted
-are convolutions and matrix products, with their gradients (see `tfdeblur/studies/operations.py`).
+--config works as in `tfdeblur train`. Prints the multiply-accumulates to restore one image and of a
+step in each phase, and the floating point operations of the whole training, two for each. Counts
+convolutions and matrix products, with their gradients (see `tfdeblur/studies/operations.py`).
 
 --peak, the dense TFLOP/s of an accelerator as its maker states them, adds an estimate of hours at
-an assumed --utilisation of it. It is no measurement.
+an assumed --utilisation of it. It is not a measurement.
 """
 
 import sys

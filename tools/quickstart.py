@@ -1,13 +1,13 @@
-"""Show the whole road in minutes: score the shipped text model, fine-tune it, write a report.
+"""Show the whole workflow in minutes: score the shipped text model, fine-tune it, write a report.
 
   make quickstart
   python -m tfdeblur_tools.quickstart --output=quickstart --steps=150
 
-Prints a table of the shipped model beside bicubic on held-out pages, fine-tunes the model on a
-domain that it has never seen (light text on dark screens), prints what that gained on 64 fixed
-patches, and the path of a page with pictures before and after. --light leaves the fine-tuning out
-and needs no TensorFlow. Exit code 1 if the shipped model does not beat bicubic by 1 dB and 0.05
-SSIM, or the gain is not more than twice its standard error.
+Prints a table that compares the shipped model with bicubic on held-out pages, fine-tunes the model
+on an unseen domain (light text on dark screens), prints the gain on 64 fixed patches, and the path
+of a page with before and after pictures. --light skips the fine-tuning and needs no TensorFlow.
+Exit code 1 if the shipped model does not beat bicubic by 1 dB and 0.05 SSIM, or the gain is not
+more than twice its standard error.
 """
 
 import os
@@ -33,7 +33,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Run the quickstart and judge it."""
+    """Run the quickstart and check its results."""
     del argv
     output, failures = Path(flags.FLAGS.output), []
     shipped = score_shipped()
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
     if gains["psnr"] < 1.0 or gains["ssim"] < 0.05:
         failures.append(f"The shipped model must gain 1 dB and 0.05 SSIM. Got: {gains}.")
     if not flags.FLAGS.light:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Missing GPU libraries are no news.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Hide missing GPU libraries.
         from tfdeblur.demo.fine_tuning import fine_tune
 
         tuned, gain = fine_tune(output, flags.FLAGS.steps)

@@ -1,10 +1,10 @@
-"""Compare how well Tesseract reads pages that several models restored.
+"""Compare how well Tesseract reads pages restored by several models.
 
   python -m tfdeblur_tools.readability --model=scgan_text --data=pairs/
   python -m tfdeblur_tools.readability --model=runs/pixel,runs/full --data=blurred_text/pages
 
 Prints the character error rate of the bicubic baseline and of each model (a name, an exported
-model or a run's folder) against what is read on the sharp pages. Needs the program `tesseract`.
+model or a run's folder) against the text read from the sharp pages. Needs the program `tesseract`.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Read and print."""
+    """Measure and print."""
     del argv
     from tfdeblur.data.pairs import PairFile, open_pairs
     from tfdeblur.evaluation.evaluate import make_baseline

@@ -4,16 +4,16 @@
   tfdeblur restore scans/ more/page.jpg --output=restored
   tfdeblur restore scans/ --output=restored --model=runs/exported/2 --skip_existing
 
-Inputs are PNG and JPEG files, and folders, which are searched with their subfolders. Results get
-the same names in the output folder, where a folder's tree is mirrored; with the default model they
-are 4 times as wide and high. PNG stays PNG, with its transparency, and JPEG stays JPEG.
+Inputs are PNG and JPEG files, and folders, which are searched recursively. Results keep their names
+in the output folder, which mirrors a folder's tree; with the default model they are 4 times as wide
+and high. PNG stays PNG, with its transparency, and JPEG stays JPEG.
 
 --model takes a name that `tfdeblur models` lists, the folder of an exported model, or a .tflite
-file. Models run with LiteRT where that is installed, so TensorFlow is not needed.
+file. Models run with LiteRT if it is installed, so TensorFlow is not needed.
 
-Other files of a folder are passed over and counted. One that cannot be read is reported with the
-reason and the others go on; the exit code is then 1. Results that exist are replaced, or left with
---skip_existing. Inputs are never overwritten.
+Other files in a folder are skipped and counted. Unreadable files are reported with the reason and
+skipped; the exit code is then 1. Existing results are replaced, or kept with --skip_existing.
+Inputs are never overwritten.
 """
 
 import sys

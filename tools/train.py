@@ -1,23 +1,23 @@
-"""Train a model, or go on with a run: tfdeblur train --config=NAME_OR_PATH --workdir=DIR
+"""Train a model or resume a run: tfdeblur train --config=NAME_OR_PATH --workdir=DIR
 
   tfdeblur train --config=scgan_text --workdir=runs/text
   tfdeblur train --config=scgan_text:quicktest --workdir=/tmp/quick
   tfdeblur train --config=my_config.py --workdir=runs/mine --config.train.steps=5000
 
 --config takes an installed experiment's name or the path of a Python file with get_config();
-`:variant` behind it is passed to get_config. Any field can be set: --config.seed=1,
+a trailing `:variant` is passed to get_config. Any field can be set: --config.seed=1,
 --config.train.batch_size=8, --config.optimizer.learning_rate=1e-4, --config.model.objective=pixel,
 --config.runtime.precision=float32, --config.train.init_from=scgan_text (fine-tune a shipped model).
 
 The run's folder gets config.json, environment.json, checkpoints/ (latest and best) and logs/ for
-TensorBoard, with scalars.csv. Run the same command again to go on from the latest checkpoint, also
-after a crash. SIGTERM ends a run between two steps: it saves and leaves with exit code 143. A term
-or gradient that is not finite leaves flight_records/. The last line is a hash over all weights and
-optimizer slots: two runs that are equal to the bit print the same.
+TensorBoard, with scalars.csv. Run the same command again to resume from the latest checkpoint, even
+after a crash. SIGTERM ends a run between two steps: it saves and exits with code 143. A non-finite
+term or gradient is recorded in flight_records/. The last line is a hash over all weights and
+optimizer slots: bit-identical runs print the same hash.
 
---local_workers=2 trains in two processes of this machine, as on several hosts. On hosts of your own
+--local_workers=2 trains in two processes on this machine, as on several hosts. On your own hosts,
 set TF_CONFIG for each. --dry_run prints the whole configuration, sizes, memory and the time of a
-step, and trains nothing. docs/training.md says more.
+step, without training. See docs/training.md.
 """
 
 import sys
@@ -28,7 +28,7 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
-TERMINATED = 143  # 128 and SIGTERM's number, as a shell has it.
+TERMINATED = 143  # 128 plus SIGTERM's number, as in a shell.
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -46,7 +46,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def define_config_flag(flag_values: flags.FlagValues) -> None:
-    """Define `--config`, which is required, and with it `--config.FIELD`; see `resolve_config`."""
+    """Define the required `--config` and `--config.FIELD`; see `resolve_config`."""
     config_flags.DEFINE_config_file(
         "config",
         None,
@@ -57,7 +57,7 @@ def define_config_flag(flag_values: flags.FlagValues) -> None:
 
 
 def resolve_config(argument: str) -> str:
-    """Turn `--config=NAME[:variant]` into the installed file's path; other arguments stay."""
+    """Replace NAME in `--config=NAME[:variant]` by its installed file; keep other arguments."""
     name, separator, value = argument.partition("=")
     if argument in ("-config", "--config"):
         raise SystemExit("`--config` needs its value behind an equals sign: --config=NAME_OR_PATH.")
@@ -80,7 +80,7 @@ def resolve_config(argument: str) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Train, start the workers that train, or say what would be trained."""
+    """Train, start the workers that train, or describe what would be trained."""
     del argv
     values = flags.FLAGS
     if not (values.workdir or values.dry_run):
@@ -100,11 +100,11 @@ def main(argv: list[str]) -> int:
 
 
 def command_with(*verb: str, own: Sequence[str]) -> list[str]:
-    """Return this command line for another process, with flags in the place of the same ones."""
+    """Return this command line for another process, with the flags `own` overriding its own."""
     given = sys.argv[1:]
     if "--" in given:
-        given = given[: given.index("--")]  # Behind it there are no flags, not even ours.
-    return [sys.executable, "-m", "tfdeblur_tools.main", *verb, *given, *own]  # The last counts.
+        given = given[: given.index("--")]  # No flags follow it, not even ours.
+    return [sys.executable, "-m", "tfdeblur_tools.main", *verb, *given, *own]  # The last one wins.
 
 
 def _train() -> int:

@@ -1,18 +1,18 @@
-"""Try a whole experiment before its long run: tfdeblur trial --config=NAME_OR_PATH
+"""Try an experiment before its long run: tfdeblur trial --config=NAME_OR_PATH
 
   tfdeblur trial --config=scgan_face --config.train.steps=300 --config.train.batch_size=4
   tfdeblur trial --config=mcgan --fresh --config.train.steps=2000
 
-Trains on the pairs of one batch again and again and prints their PSNR beside the trivial baseline
+Trains repeatedly on the pairs of one batch and prints their PSNR beside the trivial baseline
 (bicubic, or the degraded image itself). Exit code 1 unless they gain --gain dB: then something is
-wrong with the network, the objective, the optimizer or the data, and a long run is wasted.
+wrong with the network, the objective, the optimizer or the data, and a long run would be wasted.
 
---fresh trains on the stream of batches instead and prints the range of every term. Either way the
-run stops with an error at the first term that is not finite. Fields that the command line overrides
-are printed first; nothing is written.
+--fresh trains on the stream of batches instead and prints the range of every term. In both modes
+the run stops with an error at the first non-finite term. Fields overridden on the command line are
+printed first; nothing is written.
 
---extractor=stand_in puts three random layers into the place of VGG-19, where its weights cannot be
-had; the perceptual loss then takes part, though it means nothing.
+--extractor=stand_in replaces VGG-19 by three random layers if its weights are not available; the
+perceptual loss is then computed, but meaningless.
 """
 
 import sys
@@ -43,7 +43,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Run the trial and judge it."""
+    """Run the trial and check its gain."""
     del argv
     from tfdeblur.studies.trials import run_trial
 

@@ -1,6 +1,6 @@
-"""Prepare `blurred_faces`: photographs of faces, degraded as four of the papers do it.
+"""Prepare `blurred_faces`: photographs of faces, degraded as in four of the papers.
 
-An example is a pure function of (configuration, photograph, number): no state, no order, no
+An example is a pure function of (configuration, photograph, number), without state, order or
 network.
 """
 
@@ -34,19 +34,19 @@ from tfdeblur.images.resize import RESIZER
 
 BANK_FILE = "kernels.npz"
 _READ_SHARP = (WrfnRecipe, WideRecipe, FreshFaceRecipe)  # Degraded when they are read.
-HELEN = "helen"  # A folder of this name is a further test set (Qi et al. 2020).
+HELEN = "helen"  # A folder with this name is a further test set (Qi et al. 2020).
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
 class BlurredFacesConfig(PairConfig):
-    """What is prepared; see `PairConfig`. `count` is of training photographs.
+    """A configuration; see `PairConfig`. `count` is the number of training photographs.
 
     Attributes:
-      held_out: photographs of validation and test.
-      pairs_per_photo: in train.
-      held_out_pairs: of each photograph of the other splits.
-      kernels: in the bank, for blur on reading.
-      family: of these kernels.
+      held_out: numbers of validation and test photographs.
+      pairs_per_photo: pairs per photograph in train.
+      held_out_pairs: pairs per photograph in the other splits.
+      kernels: number of kernels in the bank, for blur on reading.
+      family: family of these kernels.
     """
 
     held_out: tuple[int, int]
@@ -56,7 +56,7 @@ class BlurredFacesConfig(PairConfig):
     family: str = "spline"
 
     def pairs(self, split: str) -> int:
-        """Return how many examples are made of a photograph of a split."""
+        """Return the number of examples per photograph of a split."""
         return self.pairs_per_photo if split == "train" else self.held_out_pairs
 
 
@@ -172,7 +172,7 @@ class Builder(PairBuilder):
         )
 
     def plan(self, manual_dir: Path | None) -> Plan:
-        """List the photographs; the examples of each are one group."""
+        """List the photographs; the examples of each form one group."""
         config = self.builder_config
         photos = Photos(str(manual_dir or ""), config.source, str(self.data_dir_root))
         extra = (HELEN,) if isinstance(config.recipe, EnhanceUnetRecipe) else ()
@@ -204,18 +204,18 @@ class Builder(PairBuilder):
 def make_example(
     config: BlurredFacesConfig, photos: Photos, counts: dict[str, int], split: str, key: Key
 ) -> dict[str, Any]:
-    """Make one example: `id`, the images and what was drawn.
+    """Make one example: `id`, the images and the drawn parameters.
 
     Args:
-      config: what is prepared.
-      photos: where the photographs are.
-      counts: photographs of each split.
-      split: of the example.
-      key: the photograph's name, and its rank in the split times the examples of each, plus the
-        example's own number.
+      config: the configuration to prepare.
+      photos: the source of the photographs.
+      counts: number of photographs of each split.
+      split: the example's split.
+      key: the photograph's name, and its rank in the split times the examples per photograph, plus
+        the example's own number.
 
     Raises:
-      SkippedExample: the photograph is unfit.
+      SkippedExample: the photograph cannot be used.
     """
     example_id = f"{_photo_id(key.source)}-{key.number % config.pairs(split):02d}"
     try:
@@ -234,7 +234,7 @@ def make_example(
 
 
 def _pair(config, photos: Photos, count: int, split: str, key: Key, rng) -> Pair:
-    """Degrade a photograph as the paper of the configuration does."""
+    """Degrade a photograph as in the configuration's paper."""
     recipe = config.recipe
     if isinstance(recipe, EnhanceUnetRecipe):
         rank, number = divmod(key.number, config.pairs(split))
@@ -253,15 +253,15 @@ def _pair(config, photos: Photos, count: int, split: str, key: Key, rng) -> Pair
     return quiet.degrade(_fitted(recipe, photos, key.source), rng)
 
 
-@functools.lru_cache(maxsize=2)  # The pairs of a photograph are made one after the other.
+@functools.lru_cache(maxsize=2)  # All pairs of a photograph are made in a row.
 def _fitted(recipe: EnhanceUnetRecipe | ScganFaceRecipe, photos: Photos, name: str) -> np.ndarray:
-    """Shrink a photograph once for all of its pairs."""
+    """Shrink a photograph once for all its pairs."""
     fitted = recipe.fit(photos.load(name))
     fitted.setflags(write=False)
     return fitted
 
 
-@functools.lru_cache(maxsize=1024)  # The 800 of train and the 64 others.
+@functools.lru_cache(maxsize=1024)  # The 800 of train and 64 others.
 def _kernel(seed: int, number: int) -> Kernel:
     return draw_kernel("trajectory", seed, number)
 
@@ -273,13 +273,13 @@ def _photo_id(name: str) -> str:
 
 @functools.lru_cache(maxsize=4)
 def _mask_folder(photos: Photos) -> str | None:
-    """Return where CelebAMask-HQ's masks are; None if there are none."""
+    """Return the folder of CelebAMask-HQ's masks; None if there are none."""
     folder = Path(photos.folder, MASK_FOLDER)
     return str(folder) if photos.folder and folder.is_dir() else None
 
 
 def _sample(config: BlurredFacesConfig) -> dict[str, Any]:
-    """Make an example of noise, to see which features there are."""
+    """Make an example of noise, to determine the features."""
     recipe = config.recipe
     photo = np.zeros((512, 512, 3), np.uint8)
     rng = example_rng(0, "sample")

@@ -20,14 +20,14 @@ from tfdeblur.images.resize import resize_bicubic, to_uint8
 from tfdeblur_datasets.blurred_faces import blurred_faces_dataset_builder as faces
 
 CONFIGS = {config.name: config for config in faces.CONFIGS}
-SMALL = {  # As few kernels as will do.
+SMALL = {  # As few kernels as possible.
     name: dataclasses.replace(config, name=f"{name}_small", kernels=min(config.kernels, 4))
     for name, config in CONFIGS.items()
 }
 
 
 def _portrait(number, height=330, width=340):
-    """A real face, cut and mirrored differently for each number."""
+    """A real face, cropped and mirrored differently for each number."""
     photo = skimage.data.astronaut()[number : number + 300, 80 + number : 380 + number]
     photo = photo[:, ::-1] if number % 2 else photo
     return to_uint8(resize_bicubic(photo, (height, width)) / 255)
@@ -82,7 +82,7 @@ class TwoBranchTest(_OnThreePortraits, tfds.testing.DatasetBuilderTestCase):
 
 @pytest.fixture
 def build(tmp_path):
-    """Prepare a configuration from portraits, once there are some; returns what `prepare` does."""
+    """Prepare a configuration from tmp_path/portraits; return the result of `prepare`."""
     folder = tmp_path / "portraits"
     _write_portraits(folder)
 
@@ -179,7 +179,7 @@ def test_two_branch_masks_come_from_landmarks(build):
     mask = example["face_mask"][..., 0] == 255
     assert 0.1 < mask.mean() < 0.6
     outside = ~mask & (np.abs(example["hr"].astype(int) - example["hr_blurry"]).max(axis=2) == 0)
-    assert outside.mean() > 0.2  # The background far from the face stands still.
+    assert outside.mean() > 0.2  # The background far from the face is static.
     assert CONFIGS["two_branch"].held_out == (0, 1200)
 
 
@@ -190,7 +190,7 @@ def _write_masks(folder, number, label, square):
 
 
 def test_two_branch_masks_come_from_celebamask_hq(build, tmp_path):
-    """Image 1 has no masks: it is left out, named and counted; the others go on."""
+    """Image 1 has no masks: it is skipped, named and counted; the build continues."""
     folder = tmp_path / "hq"
     for number in range(4):
         write_image(folder / "CelebA-HQ-img" / f"{number}.png", _portrait(number, 300, 300))
@@ -230,7 +230,7 @@ def test_unfit_photographs_are_left_out_and_named(build, tmp_path):
 
 
 def test_photographs_of_a_prepared_set(build, tmp_path):
-    """As of celeb_a: its own splits, and no folder of the user's."""
+    """As with celeb_a: its own splits, and no folder of the user's."""
     images = tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(218, 178, 3))})
     tfds.dataset_builders.store_as_tfds_dataset(
         name="tiny_faces",

@@ -1,6 +1,6 @@
 """Prepare `blurred_text`: pairs of `tfdeblur.degradations.recipes.TextRecipe` as TFRecords.
 
-An example is a pure function of (configuration, split, number); no state, no order, no network.
+An example is a pure function of (configuration, split, number), without state, order or network.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from tfdeblur.degradations.recipes import TextRecipe
 from tfdeblur.images.resize import RESIZER
 from tfdeblur_datasets.blurred_text import page_images
 
-_DRAWN = {  # Every parameter that the recipe draws, by the name that it gives to it.
+_DRAWN = {  # Every parameter that the recipe draws, by the recipe's name for it.
     "font_family": tfds.features.Text(),
     "font_points": np.float32,
     "dpi": np.float32,
@@ -51,12 +51,12 @@ _DRAWN_IN_COLOUR = {
 
 @dataclasses.dataclass(kw_only=True, eq=False)
 class BlurredTextConfig(PairConfig):
-    """What is prepared; see `PairConfig`.
+    """A configuration; see `PairConfig`.
 
     Attributes:
-      recipe: of the training pairs. Validation and test pairs each come from a page of their own.
-      held_out: validation and test pairs; at most as many as training pairs.
-      noise_on_held_out: whether validation and test pairs get noise as well; SCGAN's paper names
+      recipe: recipe of the training pairs. Each validation or test pair comes from its own page.
+      held_out: numbers of validation and test pairs; at most the number of training pairs.
+      noise_on_held_out: whether validation and test pairs get noise too; SCGAN's paper mentions
         none for its test images.
     """
 
@@ -65,7 +65,7 @@ class BlurredTextConfig(PairConfig):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Pairs of each split."""
+        """The number of pairs of each split."""
         train = self.count or 0
         held_out = (min(train, count) for count in self.held_out)
         return dict(zip(SPLITS, (train, *held_out), strict=True))
@@ -107,7 +107,7 @@ class Builder(PairBuilder):
         "a folder of pictures of pages (PNG or JPEG); for `page_pairs` with blurry/ and sharp/, "
         "whose files have the same names."
     )
-    # README.md, CITATIONS.bib and TAGS.txt stand beside this file. TFDS would look for them through
+    # README.md, CITATIONS.bib and TAGS.txt are beside this file. TFDS would look for them through
     # the namespace package above, which fails in an editable install.
     code_path = epath.Path(__file__)
     pkg_dir_path = code_path.parent
@@ -116,7 +116,7 @@ class Builder(PairBuilder):
 
     @property
     def needs_manual_dir(self) -> bool:
-        """Whether the pages are the user's own; the others are rendered."""
+        """Whether the pages are the user's own rather than rendered."""
         return isinstance(self.builder_config, page_images.PageImagesConfig)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -137,7 +137,7 @@ class Builder(PairBuilder):
         )
 
     def plan(self, manual_dir: Path | None) -> Plan:
-        """List the pairs; those of a page are one group."""
+        """List the pairs; the pairs of a page form one group."""
         config = self.builder_config
         if isinstance(config, page_images.PageImagesConfig):
             assert manual_dir is not None  # `prepare` has checked it.
@@ -184,10 +184,10 @@ def _make(config: BlurredTextConfig, split: str, key: Key) -> dict[str, Any]:
 
 
 def make_example(config: BlurredTextConfig, split: str, number: int) -> dict[str, Any]:
-    """Make example `number` of a split: `id`, `lr`, `hr` and what was drawn.
+    """Make example `number` of a split: `id`, `lr`, `hr` and the drawn parameters.
 
-    Training takes the recipe's pairs in turn, several from a page. A held-out example is the first
-    pair of a page of its own, so that scores are of independent pages.
+    Training takes the recipe's pairs in order, several per page. Each held-out example is the first
+    pair of its own page, so that scores come from independent pages.
     """
     recipe = config.recipe
     index = number

@@ -168,7 +168,7 @@ def _write_pages(folder, count):
 
 
 class PageImagesTest(tfds.testing.DatasetBuilderTestCase):
-    """The same checks of pages of a user's own."""
+    """TFDS' own checks on a user's pages."""
 
     DATASET_CLASS = blurred_text.Builder
     BUILDER_CONFIG_NAMES_TO_TEST = ["page_images"]

@@ -1,4 +1,4 @@
-"""Pairs of a user's own pages: sharp ones to be blurred, or blurred and sharp ones as Hradiš's."""
+"""Pairs of a user's own pages: sharp pages to blur, or blurred and sharp pages like Hradiš's."""
 
 import dataclasses
 import functools
@@ -15,17 +15,17 @@ from tfdeblur.data.build.photos import Photos
 from tfdeblur.data.build.shards import Key, Plan, SkippedExample
 from tfdeblur.degradations.recipes import Pair, TextRecipe, UnfitImage, example_rng
 
-NAMES = ("blurry", "sharp")  # Folders of pages that are blurred already.
+NAMES = ("blurry", "sharp")  # Folders of already blurred pages.
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
 class PageImagesConfig(PairConfig):
-    """What is prepared; see `PairConfig`. `count` is of training pages.
+    """A configuration; see `PairConfig`. `count` is the number of training pages.
 
     Attributes:
-      recipe: of every pair; `patches_per_page` are cut from a page in train, one elsewhere.
-      held_out: pages of validation and test.
-      blurred: whether the pages are blurred already, and lie in blurry/ and sharp/.
+      recipe: recipe of every pair; cuts `patches_per_page` per page in train, one elsewhere.
+      held_out: numbers of validation and test pages.
+      blurred: whether the pages are already blurred, and in blurry/ and sharp/.
     """
 
     recipe: TextRecipe
@@ -61,10 +61,10 @@ def features(config: PageImagesConfig) -> FeaturesDict:
 
 
 def plan(config: PageImagesConfig, folder: Path) -> Plan:
-    """List the pages; the patches of each are one group.
+    """List the pages; the patches of each form one group.
 
     Raises:
-      ValueError: there are none.
+      ValueError: there are no pages.
     """
     if config.blurred:
         found = divide_pairs(folder, NAMES, config.held_out, config.count)
@@ -79,7 +79,7 @@ def plan(config: PageImagesConfig, folder: Path) -> Plan:
 
 
 def make_example(config: PageImagesConfig, folder: str, split: str, key: Key) -> dict[str, Any]:
-    """Make one example of a page: `id`, `lr`, `hr` and what was drawn.
+    """Make one example of a page: `id`, `lr`, `hr` and the drawn parameters.
 
     Raises:
       SkippedExample: the page cannot be read or is too small.

@@ -1,1 +1,1 @@
-"""Degraded and sharp images of a user's own: see README.md."""
+"""A user's own degraded and sharp images: see README.md."""

@@ -1,6 +1,6 @@
 """Prepare `image_pairs`: a user's own degraded and sharp images, whole or cut into patches.
 
-An example is a pure function of (configuration, pair of files, position); nothing is drawn.
+An example is a pure function of (configuration, pair of files, position); nothing is random.
 """
 
 import dataclasses
@@ -25,12 +25,12 @@ PATCH_SIZE, PATCH_STRIDE = 240, 192  # Pixels of the target; multiples of every 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
 class ImagePairsConfig(PairConfig):
-    """What is prepared; see `PairConfig`. `count` is of training images.
+    """A configuration; see `PairConfig`. `count` is the number of training images.
 
     Attributes:
       scale: ratio of target to degraded sides.
       patch_size: side of the target's patches in pixels; 0 keeps images whole.
-      held_out: images of validation and test, unless the folder is divided.
+      held_out: numbers of validation and test images, unless the folder is divided.
     """
 
     scale: int
@@ -39,7 +39,7 @@ class ImagePairsConfig(PairConfig):
 
     @property
     def names(self) -> tuple[str, str]:
-        """The features of the degraded image and its target."""
+        """The feature names of the degraded image and its target."""
         return ("lr", "hr") if self.scale > 1 else ("blurry", "sharp")
 
 
@@ -64,7 +64,7 @@ def _configs(scale: int) -> list[ImagePairsConfig]:
 
 
 class Builder(PairBuilder):
-    """Degraded and sharp images of a user's own."""
+    """A user's own degraded and sharp images."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
@@ -101,7 +101,7 @@ class Builder(PairBuilder):
         )
 
     def plan(self, manual_dir: Path | None) -> Plan:
-        """List the pairs and the patches of each; reads the sizes of the images alone."""
+        """List the pairs and the patches of each; reads only the images' sizes."""
         assert manual_dir is not None  # `prepare` has checked it.
         config = self.builder_config
         found = divide_pairs(manual_dir, config.names, config.held_out, config.count)
@@ -116,11 +116,11 @@ class Builder(PairBuilder):
 
 
 def _keys(config: ImagePairsConfig, folder: Path, pair: str, excluded: list[Excluded]) -> list[Key]:
-    """Return the keys of a pair, from the sizes that its files state."""
+    """Return the keys of a pair, from the sizes in its files' headers."""
     try:
         size, target_size = (image_size(folder / name) for name in files_of(pair))
     except ImageError:
-        return [Key(pair, 0)]  # Making the example will say what is wrong.
+        return [Key(pair, 0)]  # Making the example will report the error.
     name = files_of(pair)[0]
     if target_size != (config.scale * size[0], config.scale * size[1]):
         excluded.append(Excluded(name, wrong_scale(size, target_size, config.scale)))
@@ -138,13 +138,13 @@ def make_example(config: ImagePairsConfig, folder: str, split: str, key: Key) ->
     """Make one example.
 
     Args:
-      config: what is prepared.
-      folder: of the user's own.
-      split: of the example; nothing hangs on it.
+      config: the configuration to prepare.
+      folder: the user's folder.
+      split: the example's split; unused.
       key: the pair, and the number of its patch.
 
     Raises:
-      SkippedExample: a file cannot be read, or the pair has another scale.
+      SkippedExample: a file cannot be read, or the pair has a different scale.
     """
     del split
     degraded, target = read_pair(folder, key.source, config.scale)

@@ -38,7 +38,7 @@ class ImagePairsTest(tfds.testing.DatasetBuilderTestCase):
 
 @pytest.fixture
 def build(tmp_path):
-    """Prepare a configuration of the pairs in tmp_path/mine; returns what `prepare` does."""
+    """Prepare a configuration of the pairs in tmp_path/mine; return the result of `prepare`."""
 
     def run(name):
         make_builder = functools.partial(

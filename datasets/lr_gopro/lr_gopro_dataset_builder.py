@@ -1,6 +1,6 @@
 """Prepare `lr_gopro`: GOPRO's frames as the low-resolution, blurry patches of GFN.
 
-An example is a pure function of (configuration, frame, scale, position); nothing is drawn.
+An example is a pure function of (configuration, frame, scale, position); nothing is random.
 """
 
 import dataclasses
@@ -23,18 +23,18 @@ from tfdeblur.degradations.recipes import GfnRecipe, UnfitImage
 from tfdeblur.images.files import IMAGE_SUFFIXES, ImageError, read_image
 from tfdeblur.images.resize import RESIZER
 
-BLUR_FOLDERS = ("blur_gamma", "blur")  # The paper's code takes the first.
+BLUR_FOLDERS = ("blur_gamma", "blur")  # The paper's code uses the first.
 _PLACES = 100_000  # A key's number is the scale's index times this, plus the position's.
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
 class LrGoproConfig(PairConfig):
-    """What is prepared; see `PairConfig`. `count` is of training frames.
+    """A configuration; see `PairConfig`. `count` is the number of training frames.
 
     Attributes:
-      splits: which of GOPRO's folders, `train` and `test`, are read.
-      validation_sequences: how many sequences of train/ validate instead.
-      whole: frames instead of patches, their sides cut to multiples of 16 px.
+      splits: the folders of GOPRO to read, of `train` and `test`.
+      validation_sequences: number of sequences of train/ held out for validation.
+      whole: whether to keep whole frames, with sides cropped to multiples of 16 px.
     """
 
     splits: tuple[str, ...]
@@ -110,7 +110,7 @@ class Builder(PairBuilder):
         )
 
     def plan(self, manual_dir: Path | None) -> Plan:
-        """List the frames and the patches of each; reads the sizes of the frames alone."""
+        """List the frames and the patches of each; reads only the frames' sizes."""
         assert manual_dir is not None  # `prepare` has checked it.
         config = self.builder_config
         excluded: list[tuple[str, str]] = []
@@ -146,7 +146,7 @@ def _features(config: LrGoproConfig) -> tfds.features.FeaturesDict:
 
 
 def _frames(folder: Path, split: str, excluded: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """List (blurry, sharp) of each frame of a split, by their names below the folder."""
+    """List the (blurry, sharp) paths of each frame of a split, relative to the folder."""
     found = []
     for sequence in sorted(path for path in folder.glob(f"{split}/*") if path.is_dir()):
         blurry = next((sequence / n for n in BLUR_FOLDERS if (sequence / n).is_dir()), None)
@@ -171,7 +171,7 @@ def _frames(folder: Path, split: str, excluded: list[tuple[str, str]]) -> list[t
 
 
 def _hold_out(frames: list[tuple[str, str]], sequences: int) -> dict[str, list[tuple[str, str]]]:
-    """Take the frames of the first sequences by hash from train for validation."""
+    """Move the frames of the first sequences, ordered by hash, from train to validation."""
     names = sorted({pair[0].split("/")[1] for pair in frames}, key=lambda name: _hash((name, "")))
     if len(names) <= sequences:
         raise ValueError(
@@ -223,9 +223,9 @@ def make_example(config: LrGoproConfig, folder: str, split: str, key: Key) -> di
     """Make one example; None for a patch without detail, which the paper's code drops.
 
     Args:
-      config: what is prepared.
-      folder: of GOPRO.
-      split: of the example; nothing hangs on it.
+      config: the configuration to prepare.
+      folder: GOPRO's folder.
+      split: the example's split; unused.
       key: the names of the frame's files, and the number of the scale and the position.
 
     Raises:
@@ -254,7 +254,7 @@ def make_example(config: LrGoproConfig, folder: str, split: str, key: Key) -> di
     return {**example_of(example_id, recipe.names, pair), **drawn}
 
 
-@functools.lru_cache(maxsize=1)  # The patches of a frame are made one after the other.
+@functools.lru_cache(maxsize=1)  # All patches of a frame are made in a row.
 def _read(folder: str, source: str) -> tuple[np.ndarray, np.ndarray]:
     images = []
     for name in source.split("|"):

@@ -46,7 +46,7 @@ class LrGoproTest(tfds.testing.DatasetBuilderTestCase):
 
 @pytest.fixture
 def build(tmp_path):
-    """Prepare a configuration of the frames in tmp_path/gopro; returns what `prepare` does."""
+    """Prepare a configuration of the frames in tmp_path/gopro; return the result of `prepare`."""
 
     def run(name, **fields):
         config = CONFIGS[name]
@@ -93,7 +93,7 @@ def test_a_720p_frame_has_52_patches(tmp_path):
     plan = builder.plan(tmp_path / "gopro")
     ((group,),) = plan.keys.values()
     assert len(group) == 36 + 12 + 4
-    assert {plan.make("train", key) for key in group} == {None}  # Without detail: dropped.
+    assert {plan.make("train", key) for key in group} == {None}  # No detail: dropped.
 
 
 def test_two_sequences_validate(build, tmp_path):
