@@ -6,7 +6,7 @@ ICCV 2017. Equation, table and section numbers refer to it. Where the paper leav
 - Table 1 prints 64 kernels for all twelve generator layers; the last one must emit an image, so it
   has one kernel per image channel.
 - Losses compare images in the generator's own range [-1, 1] (tanh).
-- Squared norms are means over elements. Printed are sums, with which the weights 1e-3 and the
+- Squared norms are means over elements. The paper prints sums, with which the weights 1e-3 and the
   margin 1 would vanish beside the other terms (`reduction="sum"` restores them).
 - Convolutions before a batch normalisation have no bias.
 - Features are taken after batch normalisation and LeakyReLU.
