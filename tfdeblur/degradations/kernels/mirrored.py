@@ -114,7 +114,7 @@ def _surroundings(
         )
     )
     inside = image[rows, columns]
-    # The region extends further inwards than the missing part, so mirroring uses the right pixels.
+    # `inside` extends further inwards than the missing border, so it holds all mirrored pixels.
     region = cv2.copyMakeBorder(inside, above, below, before, after, cv2.BORDER_REFLECT)
     return region.reshape(*region.shape[:2], *image.shape[2:])
 

@@ -13,7 +13,7 @@ def splat(points: np.ndarray, size: int, weights: np.ndarray | None = None) -> n
       points: `[N, 2]` positions (x, y) in pixels relative to the centre of the grid; points outside
         are refused.
       size: odd side of the grid in pixels.
-      weights: `[N]`, how much each point counts; by default 1.
+      weights: `[N]`, the weight of each point; by default 1.
 
     Returns:
       float32 `[size, size]`; every point adds weight / N, so that it sums to 1 by default.
