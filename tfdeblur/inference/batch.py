@@ -29,7 +29,7 @@ class Outcome:
     Attributes:
       restored: number of restored pictures.
       skipped: number of existing results that were kept.
-      failures: one message per picture that failed.
+      failures: one message per failure.
       passed_over: files in the folders whose suffix is not a picture's.
     """
 

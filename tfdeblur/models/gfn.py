@@ -9,8 +9,8 @@ code (jacquelinelala/GFN), which has the published 12 M parameters:
   deconvolutions; here, as in the code, there are two and three. The super-resolution module has a
   first and a last convolution and a skip around its blocks, which §3.1 does not mention.
 - Activations are the code's: many are ReLU, not LeakyReLU (§3.3). The gate's map is linear.
-- Deconvolutions are initialised from the convolutions' Gaussian (§3.3: all parameters are).
-  Biases start at 0, as in the code.
+- Deconvolutions are initialised from the convolutions' Gaussian (§3.3: all parameters are), not
+  from one of their own. Biases start at 0, as in the code.
 - The weight of the deblurring loss is the code's 0.5 (`alpha`).
 - Sides that are not multiples of 4 are padded by reflection and the result is cropped; the code
   resizes both bilinearly.

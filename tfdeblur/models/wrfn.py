@@ -1,4 +1,4 @@
-"""WRFN: blind deblurring with a wide receptive field from the first layer, per channel.
+"""WRFN: blind deblurring with a wide receptive field from the first layer, grey or per channel.
 
 Jin, Hirsch and Favaro, "Learning Face Deblurring Fast and Wide", CVPRW 2018. Equation, figure,
 table and section numbers refer to it. Where the paper leaves a choice:

@@ -20,7 +20,7 @@ _GAINS = (0.88, 1.0)  # Of each channel.
 class FreshFaceRecipe(Recipe):
     """`ScganFaceRecipe`, redrawn for each image in each epoch instead of once.
 
-    photo, central square -> MATLAB bicubic to `stored` px, which is stored. Then, each time that it
+    photo, central square -> MATLAB bicubic to `stored` px, which is kept. Then, each time that it
     is read for training (`draw`): a window of 0.6 to 1 of its side, anywhere, reduced to `side` by
     averaging -> gamma, contrast, level and a gain per channel -> `ScganFaceRecipe.degrade`.
 
