@@ -1,7 +1,7 @@
 """Enhance-UNet: blind deblurring of faces by a U-Net in two stages, with a Wasserstein critic.
 
 Qi, Guo, Li and Xiao, "Blind Face Images Deblurring with Enhancement", Multimedia Tools and
-Applications 2020. Equation, figure and section numbers refer to it. Where its text is ambiguous:
+Applications 2020. Equation, figure and section numbers refer to it. Where its text leaves a choice:
 
 - It gives no sizes. Here: two levels; 7x7 convolutions at both ends, 3x3 within, 4x4 transposed; 32
   kernels at full size. "All convolution layers have the same number of kernels" contradicts "the
