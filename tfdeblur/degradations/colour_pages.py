@@ -1,8 +1,8 @@
-"""Pages in colour: documents, code, screens and posters as strangers have them.
+"""Pages in colour: documents, code, screens and posters like those of real users.
 
-A typeset sheet gives the ink. Grounds and inks are two pictures of the sheet's size, painted area
-by area: bands, panels, table rows, labels, figures; words take inks of their own. Marker and stamps
-lie on top. None of the papers has such pages; every share and range is ours.
+The ink comes from a typeset sheet. Grounds and inks are two pictures of the sheet's size, painted
+area by area: bands, panels, table rows, labels, figures; words have their own inks. Marker and
+stamps go on top. No paper has pages like these; all shares and ranges are ours.
 """
 
 import colorsys
@@ -26,7 +26,7 @@ def colour_sheet(rng: np.random.Generator, setter: Typesetter, kind: str) -> np.
 
     Args:
       rng: source of every draw.
-      setter: has typeset its sheet; more ink is drawn on it, and some is taken away.
+      setter: has typeset its sheet; ink is added to it and removed from it.
       kind: one of `KINDS`.
 
     Returns:
@@ -36,14 +36,14 @@ def colour_sheet(rng: np.random.Generator, setter: Typesetter, kind: str) -> np.
 
 
 def draw_light(rng: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
-    """Draw exposure, contrast and tint of a page; one in eight is a grey scan.
+    """Draw a page's exposure, contrast and tint; one in eight is a grey scan.
 
     Args:
       rng: source of every draw.
       image: `[H, W, 3]` float32 in [0, 1].
 
     Returns:
-      The image of the same kind, and what was drawn.
+      The image, in the same format, and the drawn parameters.
     """
     drawn = {"exposure": 1.0, "contrast": 1.0, "grey_scan": False}
     if rng.random() < 0.35:
@@ -60,7 +60,7 @@ def draw_light(rng: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray,
 
 
 class _Sheet:
-    """One sheet: ground, ink and what lies on top."""
+    """A sheet: ground, ink and a top layer."""
 
     def __init__(self, rng: np.random.Generator, setter: Typesetter, kind: str):
         self.rng, self.setter, self.kind = rng, setter, kind
@@ -76,7 +76,7 @@ class _Sheet:
         self.ground = Image.new("RGB", self.size, paper)
         self.ink = Image.new("RGB", self.size, self._ink_on(paper))
         self.draw_ground, self.draw_ink = ImageDraw.Draw(self.ground), ImageDraw.Draw(self.ink)
-        self.top = Image.new("RGB", self.size, WHITE)  # What is multiplied in the end.
+        self.top = Image.new("RGB", self.size, WHITE)  # Multiplied in at the end.
         self.draw_top = ImageDraw.Draw(self.top)
 
     def painted(self) -> np.ndarray:
@@ -117,7 +117,7 @@ class _Sheet:
         return red, green, blue
 
     def _vivid(self) -> Colour:
-        if self.rng.random() < 0.3:  # A corner of the cube, but for black and white.
+        if self.rng.random() < 0.3:  # A corner of the cube, except black and white.
             corner = int(self.rng.integers(1, 7))
             return corner % 2 * 255, corner // 2 % 2 * 255, corner // 4 * 255
         return self._hsv((0.5, 1.0), (0.3, 1.0))
@@ -131,7 +131,7 @@ class _Sheet:
         return self._vivid() if chance < 0.72 else self._hsv((0, 0.6), (0, 0.3))
 
     def _ink_on(self, ground: Colour) -> Colour:
-        """Draw an ink that differs from the ground in luminance, as far as one does."""
+        """Draw an ink whose luminance differs from the ground's, as far as possible."""
         luma = float(np.dot(_LUMA, ground)) / 255
         for _ in range(6):
             chance = self.rng.random()
@@ -148,7 +148,7 @@ class _Sheet:
     # Places.
 
     def _box(self, least: float, most: float) -> tuple[float, float, float, float]:
-        """Draw a box, its sides in ems; it may leave the sheet."""
+        """Draw a box with sides in ems; it may extend beyond the sheet."""
         rng = self.rng
         width, height = (self.em * np.exp(rng.uniform(np.log(least), np.log(most), 2))).tolist()
         left = rng.uniform(-width / 2, self.size[0] - width / 2)
@@ -192,7 +192,7 @@ class _Sheet:
             self.draw_ground.rounded_rectangle(box, round_, outline=self._ground(), width=width)
 
     def _table(self) -> None:
-        """Paint a header and rows by turns, with lines if need be."""
+        """Paint a header and alternating rows, with lines if needed."""
         left, top, right, bottom = self._box(6, 30)
         row = self.setter.leading
         header, body = self._vivid(), self._ground()
@@ -225,7 +225,7 @@ class _Sheet:
         )
 
     def _figure(self) -> None:
-        """Paint a chart, a drawing or a soft picture; no text runs through it."""
+        """Paint a chart, a drawing or a soft picture, without text across it."""
         left, top, right, bottom = box = self._box(4, 18)
         self._clear(box)
         self._paint(box, self._ground(), None)
@@ -274,7 +274,7 @@ class _Sheet:
         self._paint((0, 0, 3 * self.em, self.size[1]), self._ground(), None)
 
     def _selection(self) -> None:
-        """Paint the line of the cursor or a selection; inks stay."""
+        """Paint the cursor's line or a selection; inks stay unchanged."""
         top = self.rng.uniform(0, self.size[1])
         ground = self._hsv((0.1, 0.6), (0.2, 1))
         lines = int(self.rng.integers(1, 4))
@@ -312,7 +312,7 @@ class _Sheet:
                     self.setter.draw.line([(box[0], at), (box[2], at)], fill=255, width=width)
 
     def _marker(self, words: list[Word]) -> None:
-        """Run a marker over some words of a line; what is under it shines through."""
+        """Run a translucent marker over some words of a line."""
         marker = pick(self.rng, _MARKERS)
         for _ in range(int(self.rng.integers(1, 8))):
             first = int(self.rng.integers(len(words)))
@@ -333,7 +333,7 @@ class _Sheet:
         )
 
     def _stamped(self, sheet: np.ndarray) -> np.ndarray:
-        """Stamp a framed word, turned, half transparent."""
+        """Stamp a framed word, rotated and half transparent."""
         rng = self.rng
         font = self._font("bold", rng.uniform(1.2, 3.0))
         text = pick(rng, self.setter.paragraphs).split(" ")[0][:10].upper()

@@ -1,4 +1,4 @@
-"""Banks of kernels: drawn from a family or measured, in one .npz file.
+"""Banks of kernels, drawn from a family or measured, in one .npz file.
 
 Kernel number i of a family is a pure function of (seed, family, i): a bank can be drawn in parts,
 on any machine, in any order.
@@ -37,7 +37,7 @@ from tfdeblur.reporting.sheets import Picture, contact_sheet
 
 FAMILIES = ("text", "trajectory", "spline", "gaussian", "anisotropic_gaussian", "wide")
 FORMAT_VERSION = 1
-MEASURED_SIDE_MAX = 255  # Pixels; what is larger is a photograph rather than a kernel.
+MEASURED_SIDE_MAX = 255  # Pixels; anything larger is a photograph rather than a kernel.
 SHEET_COLUMNS = 8
 SHEET_KERNELS_MAX = 64
 _FIELDS = ("format_version", "sides", "weights", "records")
@@ -50,7 +50,7 @@ class Kernel:
     Attributes:
       name: unique in its bank, such as `spline/0/12` (family, seed, number) or a file's name.
       psf: `[S, S]` float32, S odd, non-negative, sums to 1.
-      drawn: what was drawn for it, JSON scalars by name.
+      drawn: its drawn parameters, JSON scalars by name.
     """
 
     name: str
@@ -106,18 +106,18 @@ def draw_bank(family: str, count: int, seed: int = 0) -> list[Kernel]:
 def measured_kernel(path: str | Path) -> Kernel:
     """Read a measured kernel from a picture or a .npy file.
 
-    Rows and columns of zeros around it are cut off, the pixel nearest to the centroid becomes the
-    middle of a square with an odd side, and the sum becomes 1.
+    Zero rows and columns around it are cropped, the pixel nearest to the centroid becomes the
+    middle of a square with an odd side, and the sum is normalised to 1.
 
     Args:
-      path: a grey, opaque PNG or JPEG (8 bits are used, a brighter pixel weighs more in
-        proportion), or a .npy file with `[h, w]` numbers, for more than 8 bits.
+      path: a grey, opaque PNG or JPEG (8 bits are used, weights are proportional to brightness), or
+        a .npy file with `[h, w]` numbers, for more than 8 bits.
 
     Returns:
-      A kernel under the file's name.
+      A kernel named after the file.
 
     Raises:
-      ValueError: the file is not of that kind, has a negative, infinite or NaN value or nothing but
+      ValueError: the file has another format, contains a negative, infinite or NaN value or only
         zeros, or the kernel is larger than `MEASURED_SIDE_MAX`. The message names the file.
       OSError: there is no such .npy file.
     """
@@ -138,7 +138,7 @@ def measured_kernel(path: str | Path) -> Kernel:
     rows, columns = (np.nonzero((weights > 0).any(axis=axis))[0] for axis in (1, 0))
     support = weights[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     if max(support.shape) <= MEASURED_SIDE_MAX:
-        psf = centre_psf(support / support.max())  # So that no sum overflows.
+        psf = centre_psf(support / support.max())  # So that the sum does not overflow.
         if len(psf) <= MEASURED_SIDE_MAX:
             return Kernel(path.name, psf)
     raise ValueError(
@@ -171,14 +171,14 @@ def _read_grey(path: Path) -> np.ndarray:
 
 
 def add_measured(kernels: Sequence[Kernel], paths: Iterable[str | Path]) -> list[Kernel]:
-    """Return `kernels` and behind them those of files; see `measured_kernel`.
+    """Return `kernels` followed by those of files; see `measured_kernel`.
 
     Args:
       kernels: a bank, which may be empty.
-      paths: files, and folders, of which every picture and .npy file is taken, sorted by name.
+      paths: files, and folders, whose pictures and .npy files are all read, sorted by name.
 
     Raises:
-      ValueError: a file holds no kernel, a folder no file, or a name is there already.
+      ValueError: a file holds no kernel, a folder holds no file, or a name already exists.
       OSError: a file cannot be read.
     """
     extended = list(kernels)
@@ -205,7 +205,7 @@ def save_bank(path: str | Path, kernels: Sequence[Kernel]) -> None:
     """Write a bank to one .npz file, atomically; the same kernels give the same bytes.
 
     Raises:
-      ValueError: the suffix is another, there is no kernel, or one is none: see `load_bank`.
+      ValueError: the suffix is wrong, there are no kernels, or one is invalid: see `load_bank`.
     """
     path = Path(path)
     if path.suffix.lower() != ".npz":
@@ -227,9 +227,9 @@ def load_bank(path: str | Path) -> list[Kernel]:
     """Read a bank and check every kernel.
 
     Raises:
-      ValueError: the file is no bank, of another format version or damaged, or a kernel is not
-        square and odd, finite, non-negative and of sum 1, or its name comes twice. The message
-        names file and kernel.
+      ValueError: the file is not a bank, has another format version or is damaged, or a kernel is
+        not square and odd, finite, non-negative and of sum 1, or its name is not unique. The
+        message names file and kernel.
       OSError: there is no such file.
     """
     path = Path(path)
@@ -304,19 +304,19 @@ def collect(
     add: Sequence[str | Path] = (),
     overwrite: bool = False,
 ) -> list[Kernel]:
-    """Draw kernels or open a bank, add measured ones, and write the bank if that changed it.
+    """Draw kernels or open a bank, add measured ones, and write the bank if it changed.
 
     Args:
-      family: draw from this one; None opens `bank`, or starts an empty one if there are files to
-        add.
-      count: how many to draw, by default 64.
+      family: the family to draw from; None opens `bank`, or starts an empty one if there are files
+        to add.
+      count: number of kernels to draw, by default 64.
       seed: of the draws, by default 0.
       bank: a .npz file; None writes nothing.
       add: files and folders of measured kernels.
-      overwrite: whether drawn kernels may replace a bank that is there.
+      overwrite: whether drawn kernels may replace an existing bank.
 
     Raises:
-      ValueError: there is nothing to do, `bank` would be replaced, or as the functions above.
+      ValueError: there is nothing to do, `bank` would be replaced, or as in the functions above.
       OSError: a file cannot be read or written.
     """
     there = bank is not None and Path(bank).exists()
@@ -339,7 +339,7 @@ def collect(
 
 
 def table(kernels: Sequence[Kernel]) -> list[str]:
-    """Describe each kernel in a line: name, side, RMS radius in pixels, and what was drawn."""
+    """Describe each kernel in a line: name, side, RMS radius in pixels and drawn parameters."""
     width = max((len(kernel.name) for kernel in kernels), default=0)
     lines = []
     for kernel in kernels:
@@ -367,7 +367,7 @@ def kernel_sheet(kernels: Sequence[Kernel]) -> np.ndarray:
     """Draw the first `SHEET_KERNELS_MAX` kernels on a contact sheet, all at one scale.
 
     Returns:
-      `[H, W, 3] uint8`; white is each kernel's largest weight, black none.
+      `[H, W, 3] uint8`; white is each kernel's largest weight, black is 0.
 
     Raises:
       ValueError: there is no kernel.
@@ -382,10 +382,10 @@ def kernel_sheet(kernels: Sequence[Kernel]) -> np.ndarray:
 
 
 def write_sheet(path: str | Path, kernels: Sequence[Kernel]) -> int:
-    """Write `kernel_sheet` to a picture and return how many kernels it shows.
+    """Write `kernel_sheet` to a picture and return the number of kernels that it shows.
 
     Raises:
-      ValueError: there is no kernel, or the suffix is that of no picture.
+      ValueError: there is no kernel, or the suffix is not a picture's.
       OSError: the file cannot be written.
     """
     write_image(path, kernel_sheet(kernels))

@@ -1,15 +1,15 @@
-"""Non-uniform motion blur: a flow field, and the blur of each pixel along its flow.
+"""Non-uniform motion blur: a flow field, and blur of each pixel along its flow.
 
 After Gong et al., "From Motion Blur to Motion Flow" (CVPR 2017), as their released code draws it;
 the source of the face blur of Yun et al. (IEEE Access 2020).
 
 A flow is `[H, W, 2]`, (u, v) in pixels: u to the right, v downwards, as the image is stored. Each
-pixel is blurred along the straight segment of its flow, centred on it, in gather form: an output
-pixel averages the input pixels around it. Borders are replicated.
+pixel is blurred along the straight segment of its flow, centred on the pixel, in gather form: an
+output pixel averages the input pixels around it. Borders are replicated.
 
 Paper's code: the axes of the rotation's and the zoom's terms are swapped; here: the physical flow,
-tangential for a rotation and radial for a zoom. It also counts rows upwards; as every draw is
-symmetric around 0, that changes no distribution.
+tangential for a rotation and radial for a zoom. The code also counts rows upwards; as every draw is
+symmetric around 0, this does not change any distribution.
 """
 
 from collections.abc import Callable
@@ -24,14 +24,14 @@ _REMAP_SIDE_MAX = 32_766  # OpenCV counts pixels of a side in 16 bits.
 
 @dataclass(frozen=True)
 class MotionLevel:
-    """How far a camera moves while the shutter is open; every draw is U(-1, 1) times its bound.
+    """Bounds on camera motion while the shutter is open; every draw is U(-1, 1) times its bound.
 
     Attributes:
       translation: in pixels.
       acceleration: change of the translation across the image, as a fraction of it.
       zoom: flow in pixels at a distance of one pixel from the centre.
       rotation: in radians.
-      shift: distance of the rotation's centre from that of the image, per axis, in pixels.
+      shift: distance of the rotation's centre from the image's, per axis, in pixels.
     """
 
     translation: float
@@ -49,7 +49,7 @@ MOTION_LEVELS = {
 
 @dataclass(frozen=True)
 class Motion:
-    """One camera motion; all zero is none. Units as in `MotionLevel`.
+    """One camera motion; all zeros means none. Units as in `MotionLevel`.
 
     Attributes:
       translation_x: to the right.
@@ -57,9 +57,9 @@ class Motion:
       acceleration_x: how much faster the right edge moves in x than the left, as a fraction.
       acceleration_y: how much faster the top edge moves in y than the bottom, as a fraction.
       zoom: positive flows outwards.
-      rotation: in radians, positive turns the x axis towards the y axis, clockwise to the eye.
-      shift_x: of the centre of rotation and zoom, to the right of the image's.
-      shift_y: the same, downwards.
+      rotation: in radians; positive turns the x axis towards the y axis, clockwise as seen.
+      shift_x: of the centre of rotation and zoom, to the right of the image's centre.
+      shift_y: of the centre of rotation and zoom, downwards from the image's centre.
     """
 
     translation_x: float = 0.0
@@ -73,14 +73,14 @@ class Motion:
 
 
 def draw_motion(rng: np.random.Generator, level: str = "mild") -> Motion:
-    """Draw a camera motion of a level of Gong et al.
+    """Draw a camera motion at one of Gong et al.'s levels.
 
     Args:
       rng: source of every draw.
       level: `strong` or `mild`.
 
     Raises:
-      ValueError: `level` is another.
+      ValueError: `level` is unknown.
     """
     if level not in MOTION_LEVELS:
         raise ValueError(f"`level` must be one of {', '.join(MOTION_LEVELS)}. Got: {level!r}.")
@@ -101,14 +101,14 @@ def draw_motion(rng: np.random.Generator, level: str = "mild") -> Motion:
 def motion_flow(motion: Motion, size: tuple[int, int]) -> np.ndarray:
     """Compute the flow of a camera motion.
 
-    With tx, ax the translation and acceleration in x, ty, ay in y, the column x = 1..W and the row
-    y = 1..H, and (r, a) the polar coordinates around the centre (axes as the image is stored):
+    With translation and acceleration tx, ax in x and ty, ay in y, column x = 1..W, row y = 1..H,
+    and (r, a) the polar coordinates around the centre (axes as the image is stored):
 
         u = tx (1 - ax / 2) + ax tx x / W           - tan(rotation) r sin(a) + zoom r^1.5 cos(a)
         v = ty (1 - ay / 2) + ay ty (H + 1 - y) / H + tan(rotation) r cos(a) + zoom r^1.5 sin(a)
 
     Args:
-      motion: what the camera does.
+      motion: of the camera.
       size: (height, width) in pixels, each at least 1.
 
     Returns:
@@ -143,19 +143,19 @@ def motion_flow(motion: Motion, size: tuple[int, int]) -> np.ndarray:
 def quantise_flow(flow: np.ndarray) -> np.ndarray:
     """Round a flow to whole pixels, halves away from zero: `[H, W, 2]` float32."""
     _check_flow(flow)
-    return np.trunc(flow + np.copysign(0.5, flow)).astype(np.float32) + 0.0  # No -0.
+    return np.trunc(flow + np.copysign(0.5, flow)).astype(np.float32) + 0.0  # Avoids -0.
 
 
 def line_psf(length: float, angle: float) -> np.ndarray:
-    """Draw an anti-aliased line: linear motion, as MATLAB's fspecial('motion', length, angle).
+    """Draw an anti-aliased line: linear motion, like MATLAB's fspecial('motion', length, angle).
 
-    A pixel at the distance d from the line weighs max(0, 1 - d), normalised; the line is `length`
-    - 1 px long, and d beyond its ends is the distance from the end. `length` = 5 at 0 degrees
-    gives five weights of 0.2.
+    A pixel at distance d from the line weighs max(0, 1 - d), normalised; the line is `length` - 1
+    px long, and beyond its ends d is the distance from the end. `length` = 5 at 0 degrees gives
+    five weights of 0.2.
 
     Args:
       length: in pixels, at least 0; at most 1 gives the identity.
-      angle: in degrees, counter-clockwise from the horizontal as one looks at the image.
+      angle: in degrees, counter-clockwise from the horizontal in the viewed image.
 
     Returns:
       float32, square, of side `2 * ceil((length - 1) / 2) + 1`.
@@ -173,33 +173,33 @@ def line_psf(length: float, angle: float) -> np.ndarray:
     x, y = offset[None, :], -offset[:, None]  # y upwards
     cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     distance = np.abs(y * cosine - x * sine)
-    # The first term leaves out the corners beside an end that are more than a pixel off the line.
+    # The first term excludes corners beside an end that are more than a pixel off the line.
     beyond = (distance <= 1) & (np.hypot(x, y) >= reach)
     past_end = reach - np.abs(x * cosine + y * sine)
     distance = np.where(beyond, np.hypot(distance, past_end), distance)
     weights = np.maximum(0, 1 - distance)
-    weights[weights < 1e-9] = 0  # What rounding leaves a pixel away from the line.
+    weights[weights < 1e-9] = 0  # Rounding residue a pixel away from the line.
     return (weights / weights.sum()).astype(np.float32)
 
 
 def blur_along(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """Blur each pixel with the line kernel of its flow, exactly.
 
-    The kernel of a pixel is `line_psf` with the flow's length and direction; flows that are whole
-    pixels (see `quantise_flow`) have few different ones, and this takes its time over each.
+    A pixel's kernel is `line_psf` with the flow's length and direction. This is slow per distinct
+    kernel; whole-pixel flows (see `quantise_flow`) have few.
 
     Args:
       image: `[H, W]` or `[H, W, C]` float32.
       flow: `[H, W, 2]` in pixels.
 
     Returns:
-      float32 of the image's shape; replicated borders.
+      float32 of the image's shape; borders are replicated.
 
     Raises:
       ValueError: the shapes do not fit or the flow is not finite.
     """
     _check_pair(image, flow)
-    # A line is the same both ways: u > 0, or u = 0 and v >= 0.
+    # A line has no direction: make u > 0, or u = 0 and v >= 0.
     vectors = flow.reshape(-1, 2).astype(np.float64)
     back = (vectors[:, 0] < 0) | ((vectors[:, 0] == 0) & (vectors[:, 1] < 0))
     vectors[back] *= -1
@@ -231,16 +231,16 @@ def blur_along(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
 def warp_blur(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """Blur each pixel along its flow by averaging warped images: fast, and close to `blur_along`.
 
-    The mean of K = ceil(max m) bilinear warps image(p + t flow(p)), m the flow's length, with t in
-    the middles of K equal parts of [-1/2, 1/2]: a pixel or less apart. Where m is at most 1 px, as
-    in `line_psf`, nothing is blurred.
+    The mean of K = ceil(max m) bilinear warps image(p + t flow(p)), m the flow's length, with t at
+    the midpoints of K equal parts of [-1/2, 1/2], so at most a pixel apart. As in `line_psf`, there
+    is no blur where m is at most 1 px.
 
     Tolerance, for values in [0, 1] and the flow of either level in whole pixels: 0.02 and 50 dB
     from `blur_along` on an image without detail finer than a Gaussian of 2 px, 0.06 and 38 dB on
-    white noise. The worst are oblique flows of 2 px everywhere: 0.12 on white noise.
+    white noise. Worst are oblique flows of 2 px everywhere: 0.12 on white noise.
 
-    Args and errors: as in `blur_along`; a side is at most 32,766 px. uint8 images are warped twice
-    as fast, each warp to 8 bits, which moves the mean by about a tenth of a level.
+    Args and errors: as in `blur_along`; sides are at most 32,766 px. uint8 images are warped twice
+    as fast; each warp is rounded to 8 bits, which shifts the mean by about a tenth of a level.
     """
     _check_pair(image, flow)
     height, width = flow.shape[:2]
@@ -261,7 +261,7 @@ def warp_blur(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
         time = np.float32((number + 0.5) / count - 0.5)
         np.add(columns, np.multiply(u, time, out=x), out=x)
         np.add(rows, np.multiply(v, time, out=y), out=y)
-        # Not by `remap` itself, which takes half as long again for it.
+        # Convert here, as `remap` would take half as long again.
         maps = cv2.convertMaps(x, y, cv2.CV_16SC2)
         cv2.remap(source, *maps, cv2.INTER_LINEAR, warped, cv2.BORDER_REPLICATE)
         cv2.accumulate(warped, total)
@@ -276,7 +276,7 @@ def blur_masked(
     *,
     hard: bool = False,
 ) -> np.ndarray:
-    """Blur what lies in a mask, such as a face, in front of a background that stays sharp.
+    """Blur an object in a mask, such as a face, in front of a background that stays sharp.
 
         y = blur(m x) + (1 - blur(m)) x          a moving object over its background
         y = m blur(x) + (1 - m) x                `hard`: a seam along the mask
@@ -285,10 +285,10 @@ def blur_masked(
 
     Args:
       image: `[H, W, C]` float32.
-      mask: `[H, W]`, 1 in the object and 0 outside, or anything between.
-      blur: `[H, W, C']` -> the same shape, linear, such as `lambda x: warp_blur(x, flow)`; it is
-        called once, with C' = C + 1 unless `hard`.
-      hard: which form.
+      mask: `[H, W]` in [0, 1], 1 in the object and 0 outside.
+      blur: `[H, W, C']` -> the same shape, linear, such as `lambda x: warp_blur(x, flow)`; called
+        once, with C' = C + 1 unless `hard`.
+      hard: whether to use the second form.
 
     Returns:
       float32 `[H, W, C]`.
@@ -307,7 +307,7 @@ def blur_masked(
             f"`mask` must lie in [0, 1]. Got: values from {share.min()} to {share.max()}."
         )
     image = image.astype(np.float32)
-    planes = cv2.split(image)  # Numpy would loop over the channels of each pixel.
+    planes = cv2.split(image)  # numpy would loop over the channels of each pixel.
     if hard:
         blurred = cv2.split(blur(image))
         shown = [share * b + (1 - share) * p for b, p in zip(blurred, planes, strict=True)]
@@ -318,7 +318,7 @@ def blur_masked(
 
 
 def crop_flow_border(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Cut off the border where the blur saw replicated pixels.
+    """Crop the border where the blur saw replicated pixels.
 
     Cuts floor(max |v| / 2) rows from the top and bottom and floor(max |u| / 2) columns from the
     left and right.

@@ -1,8 +1,8 @@
-"""Pages of text, rendered: paragraphs, headings, formulas, tables and rules on lit paper.
+"""Rendered pages of text: paragraphs, headings, formulas, tables and rules on lit paper.
 
 A page is typeset at twice its resolution and reduced by averaging 2 x 2 pixels, as Hradiš et al.
 (BMVC 2015) render documents at 240-300 DPI and halve them. Every page is a window into a larger
-sheet: its lines may run over all four edges.
+sheet, so its lines may run over all four edges.
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def render_page(
         raise ValueError(f"`domain` must be one of {DOMAINS}. Got: {domain!r}.")
     family = pick(rng, families(split))
     small, large = np.log(POINT_SIZES)
-    # Squaring favours the small sizes of documents over headlines.
+    # Squaring favours the small font sizes of documents over those of headlines.
     points = float(np.exp(small + (large - small) * rng.random() ** 2))
     dpi = float(rng.uniform(*DPI))
     angle = float(np.clip(rng.normal(0.0, 1.5), -ROTATION_MAX, ROTATION_MAX))
@@ -96,9 +96,9 @@ def render_page(
 
 
 def _rotate_and_reduce(sheet: np.ndarray, size: tuple[int, int], angle: float) -> np.ndarray:
-    """Turn the sheet about its centre and return its middle, reduced: float32 in [0, 1].
+    """Rotate the sheet about its centre and return its middle, reduced: float32 in [0, 1].
 
-    A sheet of ink gives `[H, W]`, one in colour `[H, W, 3]`.
+    A sheet of ink gives `[H, W]`, a colour sheet `[H, W, 3]`.
     """
     height, width = size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING
     turn = cv2.getRotationMatrix2D((sheet.shape[1] / 2, sheet.shape[0] / 2), angle, 1.0)
@@ -132,7 +132,7 @@ def _print_on_paper(
 
 
 def _photograph(rng: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
-    """Light a page in colour: a third has a shade, and `draw_light`."""
+    """Light a page in colour: apply `draw_light`, and shade a third of the pages."""
     shade = float(rng.uniform(0.0, 0.3)) if rng.random() < 1 / 3 else 0.0
     light = _illumination(image.shape[:2], shade, float(rng.uniform(0, 2 * np.pi)))
     image, drawn = draw_light(rng, image * light[..., None].astype(np.float32))

@@ -14,11 +14,11 @@ OPERATORS = ("=", "+", "−", "<", "≤", "≈", "×", "/")
 
 
 class Word(NamedTuple):
-    """Text that was drawn in one go, in pixels of the sheet.
+    """A piece of text drawn at once, in pixels of the sheet.
 
     Attributes:
       left, right: where it begins and ends.
-      baseline: the line that it stands on.
+      baseline: position of its baseline.
       size: of its font.
     """
 
@@ -29,7 +29,7 @@ class Word(NamedTuple):
 
 
 def pick(rng: np.random.Generator, options):
-    """Draw one of a sequence, each alike."""
+    """Draw one element of a sequence, all equally likely."""
     return options[int(rng.integers(len(options)))]
 
 
@@ -39,11 +39,11 @@ def _font(path: str, pixels: int) -> ImageFont.FreeTypeFont:
 
 
 class Typesetter:
-    """Fills one sheet, column by column, block by block.
+    """Fills a sheet column by column and block by block.
 
     Attributes:
       image: the sheet, `L`; ink is 255.
-      words: what stands on it, in the order of drawing.
+      words: the words on the sheet, in drawing order.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Typesetter:
         return baseline + self.leading
 
     def _annotated(self, words):
-        """Yield the words with citations, numbers and capitals strewn in, as in articles."""
+        """Yield the words with citations, numbers and capitals scattered in, as in articles."""
         for word in words:
             chance = self.rng.random()
             yield word.upper() if chance > 0.985 else word

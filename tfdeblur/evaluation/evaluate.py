@@ -1,8 +1,8 @@
-"""Score a model on pairs, beside the trivial baseline, under a named protocol.
+"""Score a model on pairs against the trivial baseline, under a named protocol.
 
-The baseline is what a user has without a model: MATLAB's bicubic enlargement of the degraded image,
-or at scale 1 the degraded image itself. Needs no TensorFlow: a model is any function from uint8 to
-uint8.
+The baseline is what a user gets without a model: MATLAB's bicubic enlargement of the degraded
+image, or at scale 1 the degraded image itself. Needs no TensorFlow: a model is any function from
+uint8 to uint8.
 """
 
 import csv
@@ -32,7 +32,7 @@ SHOWN = (("worst", 2), ("median", 2), ("best", 2))  # rows of the picture grid, 
 
 @dataclasses.dataclass(frozen=True)
 class ImageScores:
-    """The scores of one image; `dark` counts are those of `dark_channel_count`, eq. 12 of SCGAN."""
+    """The scores of one image; `dark` counts are from `dark_channel_count`, eq. 12 of SCGAN."""
 
     id: str
     height: int
@@ -47,18 +47,18 @@ class ImageScores:
 
     @property
     def baseline_dcr(self) -> float | None:
-        """Dark channel ratio of the baseline; None where the truth's own count is 0."""
+        """Dark channel ratio of the baseline; None if the truth's count is 0."""
         return self.baseline_dark / (self.target_dark + EPSILON) if self.target_dark else None
 
     @property
     def dcr(self) -> float | None:
-        """Dark channel ratio of the restored image; None where the truth's own count is 0."""
+        """Dark channel ratio of the restored image; None if the truth's count is 0."""
         return self.dark / (self.target_dark + EPSILON) if self.target_dark else None
 
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """Scores of all images, in the order of the pairs, and id -> message of what failed."""
+    """Scores of all images, in the order of the pairs, and id -> message of failed pairs."""
 
     images: list[ImageScores]
     failed: dict[str, str]
@@ -79,8 +79,8 @@ def paired_gain(before: Sequence[float], after: Sequence[float]) -> Gain:
     By hand: differences 1, 2, 3 have mean 2, s = 1, standard error 1 / sqrt(3) = 0.5774.
 
     Args:
-      before: scores of the same images in the same order as `after`.
-      after: scores to compare with them.
+      before: scores of the same images as `after`, in the same order.
+      after: scores to compare with `before`.
 
     Raises:
       ValueError: the two are empty or differ in length.
@@ -96,7 +96,7 @@ def paired_gain(before: Sequence[float], after: Sequence[float]) -> Gain:
 
 
 def make_baseline(degraded: np.ndarray, scale: int) -> np.ndarray:
-    """Return what `[H, W, 3] uint8` looks like without a model, `[sH, sW, 3] uint8`."""
+    """Return the baseline for `[H, W, 3] uint8`, `[sH, sW, 3] uint8`."""
     if scale == 1:
         return degraded
     return resize.to_uint8(resize.upscale(degraded, scale) / 255.0)
@@ -108,15 +108,15 @@ def score_pairs(restore: Restore, pairs: Pairs, scale: int, protocol: Protocol) 
     Args:
       restore: `[H, W, 3] uint8` to `[sH, sW, 3] uint8`.
       pairs: files, or `(id, degraded, target)` in memory.
-      scale: how many times larger the target is.
+      scale: enlargement factor of the target.
       protocol: colours and border of PSNR and SSIM.
 
     Returns:
-      The scores. A pair that cannot be read, has another scale, is too small for SSIM or of a size
-      that the model does not take is listed under `failed`, and the others go on.
+      The scores. A pair that cannot be read, has another scale, is too small for SSIM or has a size
+      that the model does not accept is listed under `failed`; the others are still scored.
 
     Raises:
-      PairError: there is no pair at all, or every one failed.
+      PairError: there are no pairs, or every pair failed.
       ValueError: `restore` returned another size or dtype.
     """
     images: list[ImageScores] = []
@@ -229,15 +229,15 @@ def evaluate(
     *,
     context: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Score `pairs`, and with `output` write summary.json, per_image.csv and grid.png there.
+    """Score `pairs` and, given `output`, write summary.json, per_image.csv and grid.png there.
 
     Args:
       restore: `[H, W, 3] uint8` to `[sH, sW, 3] uint8`.
       pairs: as in `score_pairs`; an iterator is read into memory if pictures are asked for.
-      scale: how many times larger the target is.
+      scale: enlargement factor of the target.
       protocol: a protocol or the name of a preset.
-      output: folder for the report, made if it is missing.
-      context: what else the summary should say, such as the model and the data.
+      output: folder for the report, created if missing.
+      context: additional facts for the summary, such as the model and the data.
 
     Returns:
       The summary; see `summarise`.
@@ -248,7 +248,7 @@ def evaluate(
     if isinstance(protocol, str):
         protocol = make_protocol(protocol, scale)
     if output is not None:
-        Path(output).mkdir(parents=True, exist_ok=True)  # Fails now, not after hours of scoring.
+        Path(output).mkdir(parents=True, exist_ok=True)  # Fail now, not after hours of scoring.
         if not isinstance(pairs, Sized):
             pairs = list(pairs)
     scores = score_pairs(restore, pairs, scale, protocol)
@@ -262,7 +262,7 @@ def evaluate(
 
 
 def format_table(images: Iterable[ImageScores]) -> str:
-    """Return per_image.csv: one line per image; a dark channel ratio that is undefined is empty."""
+    """Return per_image.csv: one line per image; an undefined dark channel ratio is empty."""
     text = io.StringIO()
     fields = [field.name for field in dataclasses.fields(ImageScores)]
     writer = csv.writer(text, lineterminator="\n")
@@ -294,10 +294,10 @@ def draw_grid(restore: Restore, pairs: Pairs, scores: Scores, scale: int) -> np.
     """Draw the pairs with the worst, median and best gain: baseline, restored, truth.
 
     Args:
-      restore: the same function that was scored.
-      pairs: the same pairs that were scored; only the chosen ones are restored again.
+      restore: the function that was scored.
+      pairs: the pairs that were scored; only the chosen ones are restored again.
       scores: their scores.
-      scale: how many times larger the target is.
+      scale: enlargement factor of the target.
 
     Returns:
       `[H, W, 3] uint8`.
@@ -315,7 +315,7 @@ def draw_grid(restore: Restore, pairs: Pairs, scores: Scores, scale: int) -> np.
 
 
 def _choose(images: Sequence[ImageScores]) -> dict[str, tuple[ImageScores, str]]:
-    """Map the ids to show, worst gain first, to their scores and the word for their place."""
+    """Map the ids to show, worst gain first, to their scores and the label of their rank."""
     ordered = sorted(images, key=lambda image: image.psnr - image.baseline_psnr)
     if len(ordered) <= sum(count for _, count in SHOWN):
         return {image.id: (image, "") for image in ordered}

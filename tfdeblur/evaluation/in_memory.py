@@ -1,4 +1,4 @@
-"""A network that is still in memory, restoring as its export will: padded and tiled alike."""
+"""Restore with a network in memory as its export would, with the same padding and tiling."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +14,11 @@ def make_restorer(restore: Callable[[np.ndarray], np.ndarray], model_config: Any
     """Wrap a network's function on single images.
 
     Args:
-      restore: `[H, W, 3] uint8` -> `[sH, sW, 3] uint8`, for sizes that the network takes.
+      restore: `[H, W, 3] uint8` -> `[sH, sW, 3] uint8`, for sizes that the network accepts.
       model_config: a model's config, with `scale`, `halo` and the legal sizes.
 
     Returns:
-      A restorer for images of any size, or of the one size that the model takes.
+      A restorer for images of any size, or of the model's one size.
     """
     runtime = _InMemoryRuntime(restore, model_config.scale, model_config.fixed_input_size)
     return Restorer(runtime, {name: getattr(model_config, name) for name in SIZES})

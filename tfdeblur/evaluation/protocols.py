@@ -7,8 +7,8 @@
 | `y` | MATLAB's studio-range luma | none | |
 | `y_crop` | MATLAB's studio-range luma | `scale` px | super-resolution papers |
 
-All compare 8-bit images in float64. Numbers under different protocols cannot be compared: luma
-alone adds 1.32 dB to grey images.
+All compare 8-bit images in float64. Scores under different protocols are not comparable: luma alone
+adds 1.32 dB to grey images.
 """
 
 import dataclasses
@@ -27,9 +27,9 @@ class Protocol:
     """How images are compared.
 
     Attributes:
-      name: what reports call it.
+      name: as shown in reports.
       colour: "rgb" or "y" (see `tfdeblur.metrics.fidelity.psnr`).
-      crop_border: pixels that are cut from each side first.
+      crop_border: pixels cropped from each side first.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Protocol:
 
     @property
     def description(self) -> str:
-        """One line that belongs beside each number."""
+        """One line to accompany each score."""
         colour = {"rgb": "RGB", "y": "MATLAB luma (Y)"}[self.colour]
         border = f"{self.crop_border} px cropped" if self.crop_border else "no crop"
         return f"{colour}, {border}, 8-bit, mean over images, PSNR capped at 100 dB"
@@ -59,7 +59,7 @@ class Protocol:
 
 
 def make_protocol(name: str = DEFAULT, scale: int = 1) -> Protocol:
-    """Return the preset `name` for images that were enlarged by `scale`.
+    """Return the preset `name` for images enlarged by `scale`.
 
     Raises:
       ValueError: no preset has that name.

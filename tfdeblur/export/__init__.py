@@ -1,1 +1,1 @@
-"""Write SavedModel and TFLite artifacts that passed their gate."""
+"""Write SavedModel and TFLite artifacts that passed the gate."""

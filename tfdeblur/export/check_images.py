@@ -1,7 +1,7 @@
-"""The images that the gate runs: real ones from a folder, or freshly drawn pages of text.
+"""The images that the gate runs: real ones from a folder, or newly rendered pages of text.
 
-Either way they are cropped to five sizes, odd and oblong ones among them, so that the gate sees
-shapes that training never showed; but for a model that takes one size only.
+Either way they are cropped to five sizes, some odd or oblong, so that the gate sees shapes that
+training never did. Images for a model with a fixed input size are not cropped.
 """
 
 import dataclasses
@@ -17,13 +17,13 @@ from tfdeblur.images.files import find_images, read_image
 COUNT = 10
 SEED = 2017
 PAGE_SIDE = 300  # px, of the sharp page
-LARGEST_SIDE = 160  # px, of the degraded image: the gate stays a matter of seconds.
+LARGEST_SIDE = 160  # px, of the degraded image, so that the gate takes only seconds.
 # Height and width of the crops, as shares of the image's sides.
 SHARES = ((1.0, 1.0), (0.75, 1.0), (1.0, 0.71), (0.65, 0.49), (0.33, 0.87))
 
 
 class CheckImages(NamedTuple):
-    """Degraded `[H, W, 3] uint8` images and, where there are any, their `[sH, sW, 3]` targets."""
+    """Degraded `[H, W, 3] uint8` images and, if available, their `[sH, sW, 3]` targets."""
 
     images: list[np.ndarray]
     targets: list[np.ndarray] | None
@@ -32,7 +32,7 @@ class CheckImages(NamedTuple):
 def crop_to_sizes(
     images: list[np.ndarray], targets: list[np.ndarray] | None, scale: int
 ) -> CheckImages:
-    """Crop image i and its target, from the top left corner, by pair i modulo 5 of `SHARES`."""
+    """Crop image i and its target from the top left corner by entry i modulo 5 of `SHARES`."""
     sizes = [
         tuple(
             max(1, round(min(side, LARGEST_SIDE) * share))
@@ -54,15 +54,15 @@ def draw_check_images(
     fixed_input_size: int | None = None,
     recipe: TextRecipe | GeneratedRecipe | None = None,
 ) -> CheckImages:
-    """Draw ten pages that no training run has seen (split `test`), with their targets.
+    """Render ten pages that no training run has seen (split `test`), with their targets.
 
     Args:
       scale: the model's.
-      fixed_input_size: side of the images if the model takes one size only.
-      recipe: of the degradation, with pages of another size; None: that of printed text.
+      fixed_input_size: side of the images if the model accepts only one size.
+      recipe: degradation recipe, whose patch size is replaced; None: printed text.
 
     Raises:
-      ValueError: the model's scale is not the recipe's.
+      ValueError: the model's scale differs from the recipe's.
     """
     recipe = recipe or TextRecipe()
     if scale != recipe.scale:
@@ -83,19 +83,19 @@ def draw_check_images(
 def read_check_images(
     directory: Path | str, scale: int, fixed_input_size: int | None = None
 ) -> CheckImages:
-    """Read the first ten images of a folder, or the first ten pairs where it holds pairs.
+    """Read the first ten images of a folder, or the first ten pairs if it holds pairs.
 
-    Pairs lie in `lr/` and `hr/`, or `blurry/` and `sharp/`.
+    Pairs are in `lr/` and `hr/`, or in `blurry/` and `sharp/`.
 
     Args:
       directory: the folder.
       scale: the model's.
-      fixed_input_size: side that the images must have if the model takes one size only. They are
-        then left whole.
+      fixed_input_size: required side of the images if the model accepts only one size. They are
+        then not cropped.
 
     Raises:
       ValueError: the folder holds fewer than ten images, a pair does not fit `scale`, or an image
-        has a size that the model does not take.
+        has a size that the model does not accept.
     """
     directory = Path(directory)
     targets = None

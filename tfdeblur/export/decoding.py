@@ -1,23 +1,23 @@
-"""PNG and JPEG bytes to pixels inside a served graph, with the header checked before decoding.
+"""Decode PNG and JPEG bytes inside a served graph, checking the header first.
 
 A few hundred kilobytes of PNG can hold a gigapixel, and TensorFlow's decoders have no useful limit.
-So the size is read from the header alone and checked first; formats whose size is not read so
-cheaply (GIF, BMP, animated PNG) are refused.
+So the size is read from the header and checked first; formats whose size cannot be read as cheaply
+(GIF, BMP, animated PNG) are refused.
 """
 
 import tensorflow as tf
 
-# Signature, length of the first chunk (13) and its name: a PNG that starts otherwise is malformed.
+# Signature, length of the first chunk (13) and its name: every valid PNG starts with these.
 _PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 _PNG_HEADER_LENGTH = 33
 _JPEG_START = b"\xff\xd8\xff"
-# Animated PNGs announce themselves by a chunk `acTL` ahead of the first pixel data.
+# Animated PNGs have a chunk `acTL` before the first pixel data.
 _FROM_PIXELS_ON = r"(?s)IDAT\C*"
 _ANIMATED = r"(?s)\C*acTL\C*"
 _TRANSPARENT = r"(?s)\C*tRNS\C*"
 _PNG_KINDS_WITH_ALPHA = [b"\x04", b"\x06"]  # Grey and RGB with alpha; others may have `tRNS`.
-# Tag 0x0112 (orientation) of the first EXIF directory, as little- and as big-endian SHORT. RE2
-# matches any single byte with \C; nothing else may be above 0x7f in these patterns.
+# Tag 0x0112 (orientation) of the first EXIF directory, as little- and big-endian SHORT. RE2 matches
+# any single byte with \C; all other bytes in these patterns must be at most 0x7f.
 _EXIF_HEAD_LENGTH = 4096
 _EXIF_ORIENTATION = (
     r"(?s)\C*?Exif\x00\x00(?:"
@@ -27,7 +27,7 @@ _EXIF_ORIENTATION = (
 
 
 def _require(condition: tf.Tensor, contents: tf.Tensor, *message: object) -> tf.Tensor:
-    """Return `contents`, to be read only after `condition` was found true."""
+    """Return `contents`, readable only once `condition` has been found true."""
     with tf.control_dependencies([tf.debugging.Assert(condition, list(message))]):
         return tf.identity(contents)
 
@@ -35,7 +35,7 @@ def _require(condition: tf.Tensor, contents: tf.Tensor, *message: object) -> tf.
 def _check_size(
     contents: tf.Tensor, size: tf.Tensor, max_pixels: int, side: int | None
 ) -> tf.Tensor:
-    """Refuse an image, of `size` [height, width], that is empty, too large, or not of `side`."""
+    """Refuse an image whose `size` [height, width] is empty, too large, or not `side`."""
     size = tf.cast(size, tf.int64)
     if side is not None:
         rule = f"`image_bytes` must hold an image of {side}x{side} px. Got [height, width]:"
@@ -54,7 +54,7 @@ def _decode_png(contents: tf.Tensor, max_pixels: int, side: int | None) -> tf.Te
     animated = tf.strings.regex_full_match(head, _ANIMATED)
     rule = "`image_bytes` must hold a still image. Got: an animated PNG."
     contents = _require(tf.logical_not(animated), contents, rule)
-    # Only where there is alpha: TensorFlow's stand-in for it is wrong below 8 bits (1 for 1 bit).
+    # Only with alpha: below 8 bits TensorFlow fills in a wrong opaque value (1 for 1 bit).
     alpha_kind = tf.reduce_any(tf.strings.substr(contents, 25, 1) == _PNG_KINDS_WITH_ALPHA)
     has_alpha = tf.logical_or(alpha_kind, tf.strings.regex_full_match(head, _TRANSPARENT))
     return tf.cond(
@@ -65,7 +65,7 @@ def _decode_png(contents: tf.Tensor, max_pixels: int, side: int | None) -> tf.Te
 
 
 def _lay_on_white(image: tf.Tensor) -> tf.Tensor:
-    """Blend uint8 `[H, W, 4]` with white paper, exactly as `images.files.read_image` does."""
+    """Blend uint8 `[H, W, 4]` with white, exactly as `images.files.read_image` does."""
     levels = tf.cast(image, tf.int32)
     rgb, alpha = levels[..., :3], levels[..., 3:]
     mixed = rgb * alpha + 255 * (255 - alpha)
@@ -73,7 +73,7 @@ def _lay_on_white(image: tf.Tensor) -> tf.Tensor:
 
 
 def _upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Turn `image` as EXIF `orientation` (1 to 8) says: transpose first, then the two flips."""
+    """Apply EXIF `orientation` (1 to 8) to `image`: transpose first, then the two flips."""
     image = tf.cond(orientation >= 5, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
     leftright = tf.reduce_any(orientation == [2, 3, 6, 7])
     image = tf.cond(leftright, lambda: tf.reverse(image, [1]), lambda: image)
@@ -93,28 +93,28 @@ def _exif_orientation(contents: tf.Tensor) -> tf.Tensor:
 def _decode_jpeg(contents: tf.Tensor, max_pixels: int, side: int | None) -> tf.Tensor:
     size = tf.image.extract_jpeg_shape(contents)[:2]
     contents = _check_size(contents, size, max_pixels, side)
-    # The default DCT is faster and up to four levels away from what other decoders return.
+    # The default DCT is faster but up to four levels off from other decoders.
     image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
     return _upright(image, _exif_orientation(contents))
 
 
 def decode_image_bytes(contents: tf.Tensor, max_pixels: int, side: int | None = None) -> tf.Tensor:
-    """Decode one PNG or JPEG, whose size was checked before, to three channels.
+    """Decode a PNG or JPEG to three channels, after checking its size.
 
-    Grey and palette images become RGB, 16 bits become 8, transparent parts are laid on white paper,
-    and the EXIF orientation of a JPEG is applied. Colour profiles are left aside.
+    Grey and palette images become RGB, 16 bits become 8, transparent parts are blended with white,
+    and the EXIF orientation of a JPEG is applied. Colour profiles are ignored.
 
     Args:
       contents: string scalar, the bytes of the file.
       max_pixels: largest height times width that is decoded.
-      side: height and width that alone are decoded; None: any.
+      side: the only height and width that are decoded; None: any.
 
     Returns:
       uint8 `[H, W, 3]`.
 
     Raises:
-      tf.errors.InvalidArgumentError: at run time, when the bytes are neither PNG nor JPEG, are an
-        animated PNG, exceed `max_pixels`, have another size than `side`, or are damaged.
+      tf.errors.InvalidArgumentError: at run time, if the bytes are neither PNG nor JPEG, are an
+        animated PNG, exceed `max_pixels`, differ in size from `side`, or are damaged.
     """
     is_png = tf.logical_and(
         tf.strings.length(contents) >= _PNG_HEADER_LENGTH,
@@ -125,7 +125,7 @@ def decode_image_bytes(contents: tf.Tensor, max_pixels: int, side: int | None = 
         tf.logical_or(is_png, is_jpeg),
         contents,
         "`image_bytes` must hold a PNG or a JPEG. Got bytes that begin with:",
-        # As numbers: Python cannot decode an error message that holds raw bytes.
+        # As numbers: Python cannot decode an error message that contains raw bytes.
         tf.io.decode_raw(tf.strings.substr(contents, 0, 8), tf.uint8),
     )
     image = tf.cond(

@@ -1,8 +1,8 @@
-"""What an artifact must pass before it is published.
+"""The checks that an artifact must pass before it is published.
 
-The SavedModel and the TensorFlow Lite file are run as a stranger would run them, through their
-signatures, on real images of several sizes, and compared with the trained generator in memory. A
-gate that fails says which artifact broke which rule and what was measured.
+The SavedModel and the TensorFlow Lite file are run as a user would, through their signatures, on
+real images of several sizes, and compared with the trained generator in memory. A failing gate says
+which artifact broke which rule and what was measured.
 """
 
 import io
@@ -37,18 +37,18 @@ class GateError(RuntimeError):
 class GateLimits:
     """The rules, as numbers."""
 
-    images: int = 10  # Check images, at least.
-    sizes: int = 5  # Different sizes among them, at least.
+    images: int = 10  # Minimum number of check images.
+    sizes: int = 5  # Minimum number of different sizes among them.
     levels: int = 1  # Largest difference from the trained generator, in 8-bit levels.
-    psnr_change_db: float = 0.05  # Of the mean PSNR against the targets, where there are targets.
+    psnr_change_db: float = 0.05  # Of the mean PSNR against the targets, if there are targets.
     file_bytes: int = 100 * 2**20  # Larger files are refused by common Git hosts.
-    tflite_overhead_bytes: int = 2**18  # What the TFLite file may hold beyond two bytes a weight.
+    tflite_overhead_bytes: int = 2**18  # Of the TFLite file, beyond two bytes per weight.
 
 
 def restore_in_memory(generator: keras.Model, model_config: ModelConfig) -> Restore:
-    """Return what artifacts are measured against: the generator, called directly.
+    """Return the reference for artifacts: the generator, called directly.
 
-    Padding is numpy's own here, so that the graph's padding is checked as well.
+    It pads with numpy, so that the graph's padding is checked too.
     """
 
     def restore(image: np.ndarray) -> np.ndarray:
@@ -132,7 +132,7 @@ def _psnr_change(
     targets: Sequence[np.ndarray] | None,
     limit: float,
 ) -> dict[str, float]:
-    """Return how far the mean PSNR against the targets moved; raise above `limit`."""
+    """Return the change in mean PSNR against the targets; raise above `limit`."""
     if targets is None:
         return {}
     scored = [
@@ -187,7 +187,7 @@ def check_restore_bytes(
     images: Sequence[np.ndarray],
     limits: GateLimits,
 ) -> dict[str, Any]:
-    """Send all images as one batch, PNG and JPEG in turn, and compare what comes back."""
+    """Send all images as one batch, PNG and JPEG alternately, and compare the results."""
     sent = [_encode(image, ("PNG", "JPEG")[index % 2]) for index, image in enumerate(images)]
     answers = restore_bytes(image_bytes=tf.constant(sent))["restored_bytes"].numpy()
     artifact = f"restore_bytes of {SAVED_MODEL}"
@@ -196,7 +196,7 @@ def check_restore_bytes(
 
 
 def check_operators(content: bytes) -> list[str]:
-    """Return the operators of a TFLite file; raise `GateError` for any that is not builtin."""
+    """Return the operators of a TFLite file; raise `GateError` if any is not builtin."""
     builtin, other = tflite.list_operators(content)
     if other:
         raise GateError(tflite.FILE_NAME, "builtin operators only", ", ".join(other))
@@ -214,20 +214,20 @@ def run_gate(
 ) -> dict[str, Any]:
     """Measure a staged version folder against the trained generator.
 
-    Beside the check images, three tiny crops of the first are run: 1x1, one row, one column; not if
-    the model takes one size only.
+    Unless the model accepts only one size, three tiny crops of the first check image are run too:
+    1x1, one row, one column.
 
     Args:
       folder: holds the SavedModel and the TensorFlow Lite file.
-      generator: the trained one; computes in float32.
+      generator: the trained generator; computes in float32.
       model_config: its scale and legal sizes.
-      check_images: real images, uint8 `[H, W, 3]`, at least ten of at least five sizes,
-        or all of the model's one size.
-      check_targets: the sharp images, uint8 `[sH, sW, 3]`; with them PSNR is compared as well.
-      limits: other rules than the default ones.
+      check_images: real images, uint8 `[H, W, 3]`, at least ten in at least five sizes, or all of
+        the model's one size.
+      check_targets: the sharp images, uint8 `[sH, sW, 3]`; if given, PSNR is compared too.
+      limits: rules to use instead of the defaults.
 
     Returns:
-      What was measured, for `parity` in metadata.json.
+      The measurements, for `parity` in metadata.json.
 
     Raises:
       GateError: an artifact broke a rule.
@@ -245,7 +245,7 @@ def run_gate(
     content = (folder / tflite.FILE_NAME).read_bytes()
     operators = check_operators(content)
     size_bytes = _check_sizes(folder, generator.count_params(), limits)
-    loaded = tf.saved_model.load(str(folder))  # Its variables live as long as it does.
+    loaded = tf.saved_model.load(str(folder))  # Keeps its variables alive.
     signatures = loaded.signatures
     runner = Interpreter(model_content=content).get_signature_runner("serving_default")
     answers: dict[str, Restore] = {

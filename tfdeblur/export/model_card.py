@@ -1,4 +1,4 @@
-"""A model card: what a stranger must know before using a model, as markdown."""
+"""A model card: what users must know before using a model, as markdown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What the card says.
+    """The content of a card.
 
     Attributes:
       name: the model's name, the card's title.
       summary: what it does, in a sentence or two.
-      scale: how many times larger the restored image is.
-      data: what it was trained on, with the licence of the material.
+      scale: enlargement factor of the restored image.
+      data: the training data and its licence.
       training: steps, time, machine and precision by name, e.g. {"Steps": "40,000"}.
       scores: measure -> {system -> value}, e.g. {"PSNR (dB)": {"bicubic": 16.8, "restored": 19.5}}.
-      score_protocol: what the scores were measured on, and how.
+      score_protocol: the data and protocol of the scores.
       licence: of the weights, as an SPDX name.
       limits: where it fails, one sentence each.
       notes: markdown that ends the card; may be empty.
@@ -43,7 +43,7 @@ def training_facts(
       config: the run's config.json.
       environment: the run's environment.json.
       step: finished steps of the exported checkpoint.
-      hours: time that the training took; left out where it is None.
+      hours: training time; omitted if None.
     """
     model, plan, optimizer = config["model"], config["train"], config["optimizer"]
     facts = {
@@ -91,7 +91,7 @@ def write_model_card(facts: ModelFacts) -> str:
     """Return the card as markdown.
 
     Raises:
-      ValueError: a fact that every card must have is empty.
+      ValueError: a required fact is empty.
     """
     for field in ("name", "summary", "data", "training", "score_protocol", "licence", "limits"):
         if not getattr(facts, field):

@@ -1,8 +1,8 @@
-"""Export a trained generator as the next version folder of a model, all or nothing.
+"""Export a trained generator atomically as the next version folder of a model.
 
-Everything is written and checked in a hidden folder beside the versions; one rename publishes it.
-A server that watches the model's folder never sees half a version, and two exports at once get two
-numbers.
+Everything is written and checked in a hidden folder beside the versions; a single rename publishes
+it. A server that watches the model's folder never sees a partial version, and concurrent exports
+get different numbers.
 """
 
 import errno
@@ -30,7 +30,7 @@ _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
 
 def next_version(output: Path) -> int:
-    """Return one more than the highest version in `output`; other names are passed over."""
+    """Return one more than the highest version in `output`; other names are ignored."""
     names = (entry.name for entry in output.iterdir())
     return max((int(name) for name in names if re.fullmatch("[0-9]+", name)), default=0) + 1
 
@@ -50,7 +50,7 @@ def _write_training_files(folder: Path, training_files: Mapping[str, bytes]) -> 
 
 
 def _signatures(model_config: ModelConfig) -> dict[str, Any]:
-    """Describe inputs and outputs, for readers without TensorFlow; -1 is any size."""
+    """Describe inputs and outputs for readers without TensorFlow; -1 is any size."""
     scale, side = model_config.scale, model_config.fixed_input_size
     large = -1 if side is None else scale * side
     small = -1 if side is None else side
@@ -95,7 +95,7 @@ def _metadata(
 
 
 def _flush(folder: Path) -> None:
-    """Bring every file and folder to the disk, so that a published version survives a power cut."""
+    """Flush every file and folder to disk, so that a published version survives a power cut."""
     for path in [*folder.rglob("*"), folder]:
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -105,7 +105,7 @@ def _flush(folder: Path) -> None:
 
 
 def _publish(staged: Path, output: Path, metadata: dict[str, Any]) -> Path:
-    """Rename `staged` to the next free version of `output`, whose number its metadata holds."""
+    """Rename `staged` to the next free version of `output`, and put its number in the metadata."""
     while True:
         version = next_version(output)
         content = json.dumps({**metadata, "version": version}, indent=2) + "\n"
@@ -114,7 +114,7 @@ def _publish(staged: Path, output: Path, metadata: dict[str, Any]) -> Path:
         try:
             staged.rename(output / str(version))
         except OSError as error:
-            if error.errno not in _TAKEN:  # Else another export took the number: try the next.
+            if error.errno not in _TAKEN:  # Otherwise another export took the number.
                 raise
         else:
             return output / str(version)
@@ -135,23 +135,23 @@ def export_model(
     """Export, check and publish `output`/<next version>/.
 
     Args:
-      generator: trained, in any precision; exported as a graph that computes in float32.
+      generator: trained in any precision; exported as a graph that computes in float32.
       model_config: the config that built it.
-      output: the model's folder; created where it does not exist.
-      check_images: real images for the gate, uint8 `[H, W, 3]`, at least ten of five sizes, or all
-        of the one size that the model takes.
-      training_files: name -> content of what goes to training/, e.g. "config.json".
+      output: the model's folder; created if missing.
+      check_images: real images for the gate, uint8 `[H, W, 3]`, at least ten in five sizes, or all
+        of the model's one size.
+      training_files: name -> content of the files in training/, e.g. "config.json".
       card: markdown for model_card.md.
       name: the model's name; the name of `output` by default.
-      check_targets: the sharp images that belong to `check_images`, where there are any.
-      limits: other rules for the gate than its default ones.
+      check_targets: the sharp images of `check_images`, if available.
+      limits: rules for the gate to use instead of its defaults.
 
     Returns:
       The new version folder.
 
     Raises:
-      gate.GateError: an artifact differs from the generator or breaks another rule. Nothing of the
-        export is left then.
+      gate.GateError: an artifact differs from the generator or breaks another rule. The export is
+        then removed completely.
       ValueError: an argument is malformed.
     """
     output = Path(output)

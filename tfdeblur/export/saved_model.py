@@ -1,7 +1,7 @@
-"""A trained generator as a SavedModel that answers uint8 images and PNG or JPEG bytes.
+"""A trained generator as a SavedModel that accepts uint8 images and PNG or JPEG bytes.
 
-Padding to the sizes that the generator takes, conversion from and to 8 bits, and cropping are part
-of the graph, so a client needs neither this package nor any knowledge of the model.
+Padding to legal sizes, conversion from and to 8 bits, and cropping are part of the graph, so a
+client needs neither this package nor any knowledge of the model.
 """
 
 from collections.abc import Callable
@@ -20,16 +20,16 @@ MAX_RESTORED_PIXELS = 2**24
 
 
 def rebuild_in_float32(generator: keras.Model, model_config: ModelConfig) -> keras.Model:
-    """Return a copy of `generator` that computes in float32, whatever it was trained in.
+    """Return a copy of `generator` that computes in float32, whatever its training precision.
 
     Args:
       generator: built by `model_config.build_generator()` under any precision policy; its variables
-        are float32 under all of them.
+        are always float32.
       model_config: the config that built it.
 
     Raises:
-      ValueError: the model does not take three channels, or the weights do not fit what
-        `model_config` builds.
+      ValueError: the model does not accept three channels, or the weights do not fit the network
+        that `model_config` builds.
     """
     policy = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy("float32")
@@ -38,22 +38,22 @@ def rebuild_in_float32(generator: keras.Model, model_config: ModelConfig) -> ker
     finally:
         keras.mixed_precision.set_global_policy(policy)
     channels = rebuilt.input_shape[-1]
-    if channels not in (None, 3):  # None: each channel is restored by itself.
+    if channels not in (None, 3):  # None: each channel is restored separately.
         raise ValueError(f"`channels` of an exported model must be 3. Got: {channels}.")
     rebuilt.set_weights(generator.get_weights())
     return rebuilt
 
 
 def _mirrored_indices(length: tf.Tensor, padded: tf.Tensor) -> tf.Tensor:
-    """Return 0 … length-1, length-1 … 0, 0 …: a mirrored edge of any width, from length 1 on."""
+    """Return 0 … length-1, length-1 … 0, 0 …: a mirrored edge of any width, for any length >= 1."""
     position = tf.math.floormod(tf.range(padded), 2 * length)
     return tf.minimum(position, 2 * length - 1 - position)
 
 
 def pad_to_legal_size(images: tf.Tensor, size_multiple: int, minimum_size: int) -> tf.Tensor:
-    """Extend `[B, H, W, C]` at the bottom and the right, mirrored, to a size that the model takes.
+    """Mirror `[B, H, W, C]` at the bottom and right up to a size that the model accepts.
 
-    `tf.pad` mirrors less than one image length, so a 1x1 image could not be padded with it.
+    `tf.pad` mirrors less than one image length, so it could not pad a 1x1 image.
 
     Returns:
       `[B, H', W', C]`, H' and W' the smallest multiples of `size_multiple` that are at least H and
@@ -70,7 +70,7 @@ def pad_to_legal_size(images: tf.Tensor, size_multiple: int, minimum_size: int) 
 
 
 def image_spec(model_config: ModelConfig, batch: int | None) -> tf.TensorSpec:
-    """Return what `serving_default` takes: uint8 `[batch, H, W, 3]`, H and W open or fixed."""
+    """Return the input of `serving_default`: uint8 `[batch, H, W, 3]`, H and W open or fixed."""
     side = model_config.fixed_input_size
     return tf.TensorSpec([batch, side, side, 3], tf.uint8, "images")
 
@@ -78,7 +78,7 @@ def image_spec(model_config: ModelConfig, batch: int | None) -> tf.TensorSpec:
 def make_restore(
     generator: keras.Model, model_config: ModelConfig
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Return the one function that every artifact is traced from.
+    """Return the function from which every artifact is traced.
 
     Returns:
       A function uint8 `[B, H, W, 3]`, H and W at least 1 or both `fixed_input_size`, -> uint8
@@ -104,9 +104,9 @@ def max_image_pixels(scale: int) -> int:
 
 
 class _Servable(tf.Module):
-    """What a SavedModel tracks: the two signatures, and the generator's weights in Keras' order.
+    """The content of a SavedModel: two signatures, and the generator's weights in Keras' order.
 
-    The generator itself stays out of the object graph: Keras would trace every layer of it again.
+    The generator itself is not in the object graph, as Keras would then trace each layer again.
     """
 
     def __init__(self, generator: keras.Model, model_config: ModelConfig):
@@ -125,7 +125,7 @@ class _Servable(tf.Module):
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
         def restore_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-            # One image after the other: each may have its own size, and one already uses all cores.
+            # One by one: sizes may differ, and a single image already uses all cores.
             restored = tf.map_fn(
                 restore_one, image_bytes, fn_output_signature=tf.string, parallel_iterations=1
             )
@@ -145,7 +145,7 @@ def export_saved_model(generator: keras.Model, model_config: ModelConfig, folder
     Args:
       generator: computes in float32 (see `rebuild_in_float32`).
       model_config: its scale and legal sizes become part of the graph.
-      folder: created where it does not exist.
+      folder: created if missing.
     """
     servable = _Servable(generator, model_config)
     signatures = {
@@ -156,16 +156,16 @@ def export_saved_model(generator: keras.Model, model_config: ModelConfig, folder
 
 
 def read_weights(folder: Path) -> list[np.ndarray]:
-    """Read the generator's weights back from a version folder, for `generator.set_weights`.
+    """Read the generator's weights from a version folder, for `generator.set_weights`.
 
     Args:
-      folder: a folder that `export_saved_model` wrote.
+      folder: written by `export_saved_model`.
 
     Returns:
       float32 arrays in the order of `generator.weights`.
 
     Raises:
-      ValueError: `folder` holds no such weights.
+      ValueError: `folder` does not hold such weights.
     """
     try:
         reader = tf.train.load_checkpoint(str(Path(folder) / "variables" / "variables"))

@@ -1,9 +1,9 @@
 """A trained generator as one TensorFlow Lite file: float16 weights, uint8 images.
 
 The graph is traced with batch 1, which keeps the shape arithmetic of transposed convolutions short,
-and with height and width open if the model takes more than one size. A file whose sizes were fixed
-at conversion can be resized, run, and answer with the size that was baked in; the gate therefore
-runs several sizes through one interpreter.
+and with open height and width if the model accepts more than one size. A file with sizes fixed at
+conversion can be resized and run, yet return the baked-in size, so the gate runs several sizes
+through one interpreter.
 """
 
 import tempfile
@@ -29,7 +29,7 @@ def list_operators(content: bytes) -> tuple[list[str], list[str]]:
     builtin, other = set(), set()
     for index in range(model.OperatorCodesLength()):
         operator = model.OperatorCodes(index)
-        # Codes below 127 are repeated in the old, one-byte field, and only there in old files.
+        # Codes below 127 are also in the old one-byte field, and in old files only there.
         code = max(operator.BuiltinCode(), operator.DeprecatedBuiltinCode())
         if code == schema.BuiltinOperator.CUSTOM:
             other.add(operator.CustomCode().decode())
@@ -41,15 +41,15 @@ def list_operators(content: bytes) -> tuple[list[str], list[str]]:
 def convert(generator: keras.Model, model_config: ModelConfig) -> bytes:
     """Convert to TensorFlow Lite with the signature `serving_default(images) -> restored`.
 
-    Operators beyond LiteRT's own are let through here, so that the gate can name them all.
+    Operators that LiteRT lacks are allowed here, so that the gate can name them all.
 
     Args:
       generator: computes in float32 (see `saved_model.rebuild_in_float32`).
       model_config: its scale and legal sizes become part of the graph.
 
     Returns:
-      The file: images uint8 `[1, H, W, 3]` -> restored uint8 `[1, sH, sW, 3]`. H and W are open,
-      unless the model takes one size only, which the file then states.
+      The file: images uint8 `[1, H, W, 3]` -> restored uint8 `[1, sH, sW, 3]`. H and W are open
+      unless the model accepts only one size, which the file then states.
     """
     restore = make_restore(generator, model_config)
 
@@ -59,7 +59,7 @@ def convert(generator: keras.Model, model_config: ModelConfig) -> bytes:
 
     module = tf.Module()
     module.weights = list(generator.weights)
-    # Only by way of a SavedModel do inputs and outputs keep their names.
+    # Inputs and outputs keep their names only via a SavedModel.
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures={"serving_default": serving_default})
         converter = tf.lite.TFLiteConverter.from_saved_model(

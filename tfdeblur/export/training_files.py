@@ -1,7 +1,7 @@
-"""Weights in a version folder from which a later training run can start.
+"""Weights in a version folder that a later training run can start from.
 
-The generator's own stand in the SavedModel. These are the rest: the discriminators', and those of a
-trained network that is more than the generator.
+The generator's weights are in the SavedModel. These are the rest: those of the discriminators, and
+of a trained network that is more than the generator.
 """
 
 import io
@@ -14,7 +14,7 @@ NETWORK = "network.npz"
 
 
 def _halve(weights: np.ndarray) -> np.ndarray:
-    """Convert to float16, unless a value is beyond its range."""
+    """Convert to float16 unless a value exceeds its range."""
     with np.errstate(over="ignore"):
         half = weights.astype(np.float16)
     return half if np.isfinite(half).all() else weights
@@ -26,7 +26,7 @@ def pack_weights(weights: Mapping[str, Sequence[np.ndarray]]) -> bytes:
     Arrays are named `<network>/<position, four digits>`.
 
     Args:
-      weights: network -> arrays as of `get_weights()`.
+      weights: network -> arrays as from `get_weights()`.
     """
     arrays = {
         f"{name}/{index:04d}": _halve(array)

@@ -1,7 +1,7 @@
-"""Read photographs as they look in a viewer, and write files that are never half there.
+"""Read photographs as a viewer shows them, and write files atomically.
 
-Everything that a camera or an editor puts into a PNG or JPEG is resolved on the way in: EXIF
-rotation, ICC profile, palette, grey, CMYK, 16 bits, transparency. numpy and Pillow only.
+Reading resolves everything that a camera or an editor puts into a PNG or JPEG: EXIF rotation, ICC
+profile, palette, grey, CMYK, 16 bits, transparency. numpy and Pillow only.
 """
 
 import io
@@ -28,7 +28,7 @@ _DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, struct.error, zl
 
 
 class ImageError(ValueError):
-    """A picture that cannot be read or written; the message names file, rule and fact."""
+    """A picture cannot be read or written; the message names the file, rule and fact."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Photo:
 
 
 def read_photo(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read a PNG or JPEG file, whatever its suffix; of several frames, the first.
+    """Read a PNG or JPEG file, whatever its suffix; the first frame if there are several.
 
     The EXIF rotation is applied, an embedded ICC profile is converted to sRGB, and 16-bit samples
     keep their high byte.
@@ -55,7 +55,7 @@ def read_photo(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
       max_pixels: largest height times width; checked before anything is decoded.
 
     Raises:
-      ImageError: there is no such file, it is no PNG or JPEG, damaged, or larger than `max_pixels`.
+      ImageError: the file is missing, not a PNG or JPEG, damaged, or larger than `max_pixels`.
     """
     path = Path(path)
     with _opened(path) as image:
@@ -69,10 +69,10 @@ def read_photo(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """Return (width, height) of a picture as it is read, turned by its EXIF tag; decodes nothing.
+    """Return (width, height) of a picture after its EXIF rotation, without decoding it.
 
     Raises:
-      ImageError: there is no such file, or it is no PNG or JPEG.
+      ImageError: the file is missing or not a PNG or JPEG.
     """
     with _opened(Path(path)) as image:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
@@ -81,7 +81,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """Open a picture; whatever a decoder raises becomes an ImageError that names the file."""
+    """Open a picture; turn any decoder error into an ImageError that names the file."""
     _check_file(path)
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as image:
@@ -101,7 +101,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Read a picture as `[H, W, 3] uint8` RGB; transparent parts are laid on white paper.
 
-    See `read_photo` for what is converted, the arguments and the errors.
+    See `read_photo` for conversions, arguments and errors.
     """
     photo = read_photo(path, max_pixels=max_pixels)
     if photo.alpha is None:
@@ -146,7 +146,7 @@ def _convert(image: Image.Image, path: Path) -> Photo:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> Image.Image:
-    """Convert L, RGB or CMYK to sRGB; a profile that does not fit is reported and left aside."""
+    """Convert L, RGB or CMYK to sRGB; report and ignore a profile that does not fit."""
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -165,14 +165,14 @@ def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> Image.Ima
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Write a picture atomically; the suffix decides between PNG and JPEG (quality 95, 4:4:4).
+    """Write a picture atomically as PNG or JPEG (quality 95, 4:4:4), by its suffix.
 
     Args:
-      path: ends in one of `IMAGE_SUFFIXES`; missing folders are made.
+      path: ends in one of `IMAGE_SUFFIXES`; missing folders are created.
       image: uint8 `[H, W]`, `[H, W, 3]` RGB or, for PNG, `[H, W, 4]` RGBA.
 
     Raises:
-      ImageError: the suffix, dtype or shape is another, or the format cannot hold the picture.
+      ImageError: the suffix, dtype or shape is wrong, or the format cannot hold the picture.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -202,7 +202,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write a file so that readers see the old content or the new, never a part; makes folders."""
+    """Write a file atomically: readers see the old or the new content. Creates folders."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.parent / f".{uuid.uuid4().hex}.tmp"
@@ -241,18 +241,18 @@ def find_images(
     exclude: str | Path | None = None,
     pass_over: Callable[[Path], object] = lambda path: None,
 ) -> list[tuple[Path, Path]]:
-    """List pictures to work on, and where their results go below an output folder.
+    """List pictures to process, and the paths of their results below an output folder.
 
     Args:
-      inputs: files, which are taken as they are, also if they do not exist; and folders, which are
-        searched with their subfolders for `IMAGE_SUFFIXES`. Names that start with a dot are passed
-        over, links to folders are not followed.
-      exclude: a folder that searches leave out, such as the output folder itself.
-      pass_over: told of each file of a folder that has another suffix, but for hidden ones.
+      inputs: files, which are returned even if they do not exist; and folders, which are searched
+        recursively for `IMAGE_SUFFIXES`. Names that start with a dot are skipped, links to folders
+        are not followed.
+      exclude: a folder that is not searched, such as the output folder itself.
+      pass_over: called with each file in a folder that has another suffix, except hidden ones.
 
     Returns:
-      (source, relative result), sorted within each input. A folder's tree is mirrored. A source
-      that comes up twice with the same result is listed once.
+      (source, relative result), sorted within each input. A folder's tree is mirrored. Duplicates
+      with the same source and result are listed once.
 
     Raises:
       OSError: a folder cannot be searched.

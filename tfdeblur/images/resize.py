@@ -12,10 +12,10 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-_BLOCK = 8  # Rows of a large image's result; more at once waste work, fewer are slower to multiply.
-_SMALL = 96  # Rows up to which an image is no large one.
+_BLOCK = 8  # Result rows per block of a large image: more waste work, fewer multiply slower.
+_SMALL = 96  # Images of up to this many rows are small.
 
-RESIZER = "matlab_bicubic"  # Recorded in the metadata of every data set that is shrunk with it.
+RESIZER = "matlab_bicubic"  # Recorded in the metadata of every data set shrunk with it.
 
 
 def cubic(x: np.ndarray) -> np.ndarray:
@@ -28,10 +28,10 @@ def cubic(x: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=512)
 def _blocks(length: int, resized: int, dtype: str) -> list[tuple[slice, slice, np.ndarray]]:
-    """Return, for blocks of rows of the result, the source rows that they see and their share.
+    """Return, for each block of result rows, the source rows that it sees and their weights.
 
-    Rows that stand close together see nearly the same source rows: products with these matrices are
-    little more work than the weights that are not zero, and fast.
+    Adjacent rows see nearly the same source rows, so products with these matrices are fast and
+    waste little work on zero weights.
 
     Returns:
       (rows, source rows, `[rows, source rows]` weights) of each block.
@@ -70,9 +70,9 @@ def _resize_columns(image: np.ndarray, columns: int) -> np.ndarray:
 
 
 def _swap_axes(image: np.ndarray) -> np.ndarray:
-    """Swap rows and columns of `[H, W, C]`, in memory too."""
+    """Swap rows and columns of `[H, W, C]`, including the memory layout."""
     height, width, channels = image.shape
-    if channels * image.itemsize > 32:  # Bytes of a pixel; what OpenCV can swap.
+    if channels * image.itemsize > 32:  # Bytes per pixel that OpenCV can swap.
         return np.ascontiguousarray(image.swapaxes(0, 1))
     return cv2.transpose(image).reshape(width, height, channels)
 
@@ -102,7 +102,7 @@ def resize_bicubic(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     for _, axis, length in sorted(scales):
         if resized.shape[axis] == length:
             continue
-        # Eight bits times the twelve of these weights: float32 is exact, and twice as fast.
+        # Eight bits times twelve-bit weights: float32 is exact here, and twice as fast.
         exact = resized.dtype == np.uint8 and resized.shape[axis] in (2 * length, 4 * length)
         resized = np.ascontiguousarray(resized, np.float32 if exact else np.float64)
         resized = _resize_rows(resized, length) if axis == 0 else _resize_columns(resized, length)
@@ -134,7 +134,7 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
 
 def round_levels(image: np.ndarray) -> np.ndarray:
     """Convert float32 `[0, 255]` to uint8: round half to even, clip."""
-    row = np.asarray(image, np.float32).reshape(1, -1)  # OpenCV takes short vectors for scalars.
+    row = np.asarray(image, np.float32).reshape(1, -1)  # OpenCV treats short vectors as scalars.
     return cv2.add(row, 0, dtype=cv2.CV_8U).reshape(image.shape)
 
 

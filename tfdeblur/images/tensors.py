@@ -1,7 +1,7 @@
-"""Images as tensors: conversion between 8 bits and [0, 1], and what a training batch holds.
+"""Images as tensors: conversion between 8 bits and [0, 1], and the type of a training batch.
 
-Training, evaluation and export share both conversions, so that what is measured is what is shipped,
-rounding included.
+Training, evaluation and export share both conversions, so the measured model equals the shipped
+one, rounding included.
 """
 
 from typing import TypedDict
@@ -15,19 +15,19 @@ class _Pair(TypedDict):
 
 
 class Batch(_Pair, total=False):
-    """What a model is trained on: `[B, H, W, C]` float32 in [0, 1].
+    """A training batch: `[B, H, W, C]` float32 in [0, 1].
 
-    A batch has the optional ones if its data has them.
+    A batch has the optional entries if its data does.
 
     Attributes:
       degraded: `[B, h, w, C]`.
       target: `[B, scale * h, scale * w, C]`, the truth.
-      lr_sharp: optional; the truth in the size of `degraded`.
-      hr_blurry: optional; blurred as `degraded`, in the size of `target`.
+      lr_sharp: optional; the truth at the size of `degraded`.
+      hr_blurry: optional; blurred like `degraded`, at the size of `target`.
       face_mask: optional; `[B, scale * h, scale * w, 1]`, 1 where there is a face, else 0.
-      class_index: optional; int32 `[B]`, which of the model's classes a pair belongs to. Classes
-        stand in blocks of equal length, class 0 first, in whatever one replica sees at once: in its
-        share of every sub-batch. `data.pipeline.make_batches` lays batches out like that.
+      class_index: optional; int32 `[B]`, which of the model's classes a pair belongs to. Each
+        replica's share of every sub-batch holds the classes in blocks of equal length, class 0
+        first. `data.pipeline.make_batches` produces this layout.
     """
 
     lr_sharp: tf.Tensor

@@ -1,4 +1,4 @@
-"""Restore files and folders: one bad file is reported and the others go on."""
+"""Restore files and folders: a bad file is reported and the others are still restored."""
 
 import os
 import sys
@@ -24,13 +24,13 @@ Report = Callable[[str], None]
 
 @dataclass
 class Outcome:
-    """What became of the inputs.
+    """The result of a run over several inputs.
 
     Attributes:
-      restored: how many were restored.
-      skipped: how many results existed and were left.
-      failures: what was wrong with each of the others.
-      passed_over: files of the folders that are no pictures by their suffix.
+      restored: number of restored pictures.
+      skipped: number of existing results that were kept.
+      failures: one message per failure.
+      passed_over: files in the folders whose suffix is not a picture's.
     """
 
     restored: int = 0
@@ -48,14 +48,14 @@ def restore_files(
 ) -> Outcome:
     """Restore files and folders into `output`, under the same names.
 
-    PNG stays PNG and JPEG stays JPEG; a folder's tree is mirrored. A result that already exists is
-    replaced, but never one of the inputs, and never another input's result of the same run.
+    PNG stays PNG and JPEG stays JPEG; a folder's tree is mirrored. Existing results are replaced,
+    but never an input, and never another input's result from the same run.
 
     Args:
       restorer: the model.
       inputs: files and folders.
-      output: the folder for the results; made if it is missing.
-      skip_existing: leave results that exist as they are, to go on with an interrupted run.
+      output: the folder for the results; created if missing.
+      skip_existing: keep existing results, to resume an interrupted run.
 
     Returns:
       The outcome. Each failure is also written to standard error as soon as it happens.
@@ -113,7 +113,7 @@ def _plan(
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """Return what tells a file from all others, under whatever name it goes."""
+    """Return a key that identifies a file under any of its names."""
     status = path.stat()
     return status.st_dev, status.st_ino
 

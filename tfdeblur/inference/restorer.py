@@ -15,19 +15,19 @@ TILE = 192  # px; at 4x and 64 channels a window's activations take about 0.2 GB
 
 
 class UnfitSize(ValueError):
-    """An image of a size that the model does not take; the message says rule and fact."""
+    """The model does not accept an image's size; the message states the rule and the fact."""
 
 
 class Restorer:
-    """An exported model that takes images of any size, or of the one size that it was made for.
+    """An exported model that accepts images of any size, or of its one fixed size.
 
-    Small images are mirrored up to the size that the network needs, large ones are restored in
-    tiles; both are invisible in the result. No image is resized.
+    Small images are mirrored up to the size that the network needs and large ones are restored in
+    tiles; neither is visible in the result. Images are never resized.
 
     Attributes:
-      scale: how many times larger the restored image is.
-      fixed_size: height and width of the only images that the model takes; None: any.
-      metadata: the model's metadata.json; empty for a .tflite file that stands alone.
+      scale: enlargement factor of the restored image.
+      fixed_size: height and width of the only images that the model accepts; None: any.
+      metadata: the model's metadata.json; empty for a standalone .tflite file.
     """
 
     def __init__(self, runtime: Runtime, metadata: dict[str, Any], *, tile: int = TILE):
@@ -60,8 +60,8 @@ class Restorer:
 
         Raises:
           ValueError: the image has another shape or dtype.
-          UnfitSize: it has a size that the model does not take.
-          shipped.ModelError: the model answers with another size than it should.
+          UnfitSize: the model does not accept the image's size.
+          shipped.ModelError: the model returns the wrong size.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise ValueError(
@@ -86,14 +86,14 @@ class Restorer:
         return restored[: self.scale * height, : self.scale * width]
 
     def restore_photo(self, photo: Photo) -> Photo:
-        """Restore the colours; transparency, if any, is enlarged bicubically."""
+        """Restore the colours; enlarge transparency, if any, bicubically."""
         alpha = photo.alpha
         if alpha is not None:
             alpha = to_uint8(upscale(alpha, self.scale) / 255.0)
         return Photo(self.restore(photo.rgb), alpha)
 
     def _pad(self, image: np.ndarray) -> np.ndarray:
-        """Mirror at the bottom and the right up to a size that the network takes."""
+        """Mirror at the bottom and right up to a size that the network accepts."""
         multiple = self.metadata.get("size_multiple", 1)
         least = self.metadata.get("minimum_size", 1)
         missing = [

@@ -1,4 +1,4 @@
-"""Run an exported model with LiteRT or TensorFlow behind one call: uint8 in, uint8 out.
+"""Run an exported model with LiteRT or TensorFlow through one interface: uint8 in, uint8 out.
 
 TensorFlow is imported only when a SavedModel is loaded.
 """
@@ -15,15 +15,15 @@ from tfdeblur.inference.shipped import ModelError, ModelFolder
 
 KINDS = ("auto", "litert", "saved_model")
 SIGNATURE = "serving_default"
-_PROBE = 16  # px: side of the picture with which the scale of a lone .tflite file is found
+_PROBE = 16  # px: side of the picture that probes the scale of a standalone .tflite file
 
 
 class Runtime(Protocol):
     """A loaded model.
 
     Attributes:
-      scale: how many times larger the restored image is.
-      fixed_size: height and width of the only images that it takes; None: any.
+      scale: enlargement factor of the restored image.
+      fixed_size: height and width of the only images that it accepts; None: any.
     """
 
     scale: int
@@ -39,13 +39,13 @@ def load_runtime(folder: ModelFolder, kind: str = "auto") -> Runtime:
 
     Args:
       folder: from `shipped.resolve_model`.
-      kind: "litert", "saved_model", or "auto": LiteRT where both its file and the package are
-        there, else TensorFlow. What was chosen is logged.
+      kind: "litert", "saved_model", or "auto": LiteRT if both its file and the package are present,
+        else TensorFlow. The choice is logged.
 
     Raises:
       ModelError: the model has no file for this runtime, the runtime is not installed, or the
         file cannot be loaded.
-      ValueError: `kind` is none of these.
+      ValueError: `kind` is unknown.
     """
     if kind not in KINDS:
         raise ValueError(f"`kind` must be one of {', '.join(KINDS)}. Got: {kind!r}.")
@@ -71,7 +71,7 @@ def _require(module: str, product: str, package: str) -> None:
 
 
 def _check_output(path: Path, images: np.ndarray, restored: Any, scale: int) -> np.ndarray:
-    """Refuse what is not `scale` times larger: a file of fixed size answers with that size."""
+    """Refuse output that is not `scale` times larger; a fixed-size file returns its own size."""
     batch, height, width, channels = images.shape
     expected = (batch, scale * height, scale * width, channels)
     if restored.shape != expected or restored.dtype != np.uint8:
@@ -84,7 +84,7 @@ def _check_output(path: Path, images: np.ndarray, restored: Any, scale: int) -> 
 
 
 class LiteRTRuntime:
-    """A TFLite file with a signature `serving_default`: images `[1, H, W, 3]` -> restored."""
+    """A TFLite file with the signature `serving_default`: images `[1, H, W, 3]` -> restored."""
 
     def __init__(self, path: Path, scale: int | None = None):
         """Load the file; without `scale`, find it by restoring a small picture."""
@@ -125,7 +125,7 @@ class LiteRTRuntime:
             raise ModelError(f"{self._path}: LiteRT failed on {image.shape}: {error}") from error
 
     def restore(self, images: np.ndarray) -> np.ndarray:
-        """Restore `[B, H, W, 3] uint8`, one after the other; returns `[B, sH, sW, 3] uint8`."""
+        """Restore `[B, H, W, 3] uint8` one by one; returns `[B, sH, sW, 3] uint8`."""
         restored = [
             _check_output(self._path, image[None], self._call(image[None]), self.scale)
             for image in images
@@ -134,7 +134,7 @@ class LiteRTRuntime:
 
 
 class SavedModelRuntime:
-    """A SavedModel with a signature `serving_default`: images `[B, H, W, 3]` -> restored."""
+    """A SavedModel with the signature `serving_default`: images `[B, H, W, 3]` -> restored."""
 
     def __init__(self, path: Path, scale: int):
         """Import TensorFlow and load the model."""
@@ -143,7 +143,7 @@ class SavedModelRuntime:
         self._path = path
         self._constant = tf.constant
         try:
-            self._loaded = tf.saved_model.load(str(path))  # Its functions live as long as it does.
+            self._loaded = tf.saved_model.load(str(path))  # Keeps its functions alive.
             self._run = self._loaded.signatures[SIGNATURE]
         except (OSError, KeyError, tf.errors.OpError) as error:
             raise ModelError(f"{path}: TensorFlow cannot load it: {error}") from error
@@ -166,7 +166,7 @@ def _fixed(shape: list[int | None]) -> tuple[int, int] | None:
 
 
 def _cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

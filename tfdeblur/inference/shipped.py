@@ -1,7 +1,7 @@
-"""Find exported models by name or path, and check that their files are what was exported.
+"""Find exported models by name or path, and verify that their files are unchanged since export.
 
-A model's folder holds version folders (1, 2, …), as TensorFlow Serving wants them; each has a
-metadata.json that says how to call the model and what each file's SHA-256 is.
+A model's folder holds version folders (1, 2, …), as TensorFlow Serving expects; each has a
+metadata.json that says how to call the model and lists each file's SHA-256.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ SHIPPED = "tfdeblur_models"
 
 
 class ModelError(ValueError):
-    """A model that cannot be found or used; the message names it and the rule."""
+    """A model cannot be found or used; the message names it and the rule."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ModelFolder:
 
     Attributes:
       path: a version's folder, or a .tflite file.
-      metadata: content of metadata.json; empty for a .tflite file that stands alone.
+      metadata: content of metadata.json; empty for a standalone .tflite file.
     """
 
     path: Path
@@ -35,25 +35,25 @@ class ModelFolder:
 
     @property
     def tflite(self) -> Path | None:
-        """The TFLite file, if there is one."""
+        """The TFLite file, if any."""
         if self.path.suffix == ".tflite":
             return self.path
         return next(iter(sorted(self.path.glob("*.tflite"))), None)
 
     @property
     def saved_model(self) -> Path | None:
-        """The folder of the SavedModel, if there is one."""
+        """The folder of the SavedModel, if any."""
         return self.path if (self.path / "saved_model.pb").is_file() else None
 
     @property
     def card(self) -> str:
-        """The model card as markdown; empty where there is none."""
+        """The model card as markdown; empty if there is none."""
         card = self.path / "model_card.md"
         return card.read_text(encoding="utf-8") if card.is_file() else ""
 
 
 def shipped_models() -> list[ModelFolder]:
-    """Return the highest version of each model that is installed with tfdeblur, by name.
+    """Return the highest version of each model installed with tfdeblur, by name.
 
     Raises:
       ModelError: one of them is damaged.
@@ -65,12 +65,13 @@ def resolve_model(name_or_path: str | Path) -> ModelFolder:
     """Find a model and verify its files.
 
     Args:
-      name_or_path: a shipped model's name, of which the highest version is taken, or NAME/VERSION;
-        else the path of a model's folder (highest version), of a version's folder, or of a .tflite
-        file. A name wins over a path; write ./NAME for a path.
+      name_or_path: a shipped model's name (highest version) or NAME/VERSION; else the path of a
+        model's folder (highest version), a version's folder, or a .tflite file. A name takes
+        precedence over a path; write ./NAME for a path.
 
     Raises:
-      ModelError: nothing of that name, no exported model there, or a file is missing or altered.
+      ModelError: the name is unknown, the path is not an exported model, or a file is missing or
+        altered.
     """
     text = str(name_or_path)
     name, _, version = text.partition("/")
@@ -126,7 +127,7 @@ def _read_version(folder: Path) -> ModelFolder:
 
 
 def _read_tflite(path: Path) -> ModelFolder:
-    """Take a TFLite file with the metadata beside it, if that lists the file."""
+    """Read a TFLite file, with the metadata beside it if that lists the file."""
     beside = path.parent / METADATA
     if not beside.is_file():
         return ModelFolder(path, {})
@@ -189,7 +190,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     """Read metadata.json and check its fields, not the files it lists.
 
     Raises:
-      ModelError: it is no JSON object, of another format version, or a field breaks its rule.
+      ModelError: it is not a JSON object, has another format version, or a field breaks its rule.
     """
     try:
         metadata = json.loads(path.read_text(encoding="utf-8"))

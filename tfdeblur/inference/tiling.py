@@ -1,4 +1,4 @@
-"""Restore a large image in overlapping tiles, with the result of one pass over the whole."""
+"""Restore a large image in overlapping tiles, with the same result as in one pass."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,24 +15,24 @@ def restore_tiled(
 ) -> np.ndarray:
     """Restore `image` window by window.
 
-    A window shows a tile and at least `halo` pixels of what surrounds it, and ends before that only
-    at the image's own border. All windows have one size, so that a runtime plans its memory once.
-    The result equals one pass over the whole image if no output pixel depends on input further away
-    than `halo`: not so for layers whose statistics run over the image.
+    A window covers a tile and at least `halo` pixels around it, fewer only at the image's border.
+    All windows have the same size, so a runtime plans its memory once. The result equals one pass
+    over the whole image if no output pixel depends on input further away than `halo`; layers with
+    statistics over the image break this.
 
     Args:
       restore: `[1, h, w, 3] uint8` to `[1, sh, sw, 3] uint8`.
       image: `[H, W, 3] uint8`; H and W are multiples of `size_multiple`.
-      scale: how many times larger the restored image is.
-      tile: pixels of the image that a window is kept for, each way.
+      scale: enlargement factor of the restored image.
+      tile: side of the part of a window that is kept, in pixels of the image.
       halo: pixels of context on each side.
-      size_multiple: windows start and end at multiples of it; `tile` and `halo` are rounded up.
+      size_multiple: windows start and end at multiples of this; `tile` and `halo` are rounded up.
 
     Returns:
       `[sH, sW, 3] uint8`.
 
     Raises:
-      ValueError: `tile` is below 1, `halo` negative, or the image no multiple.
+      ValueError: `tile` is below 1, `halo` is negative, or a side is not a multiple.
     """
     height, width = image.shape[:2]
     if tile < 1 or halo < 0:
@@ -52,7 +52,7 @@ def restore_tiled(
 
 
 def _windows(length: int, tile: int, halo: int) -> Iterator[tuple[slice, slice]]:
-    """Yield (what to keep, what to look at) along one axis; they cover it without overlap."""
+    """Yield (slice to keep, slice to read) along an axis; the kept slices cover it exactly once."""
     window = min(length, tile + 2 * halo)
     if window == length:
         yield slice(0, length), slice(0, length)

@@ -1,4 +1,4 @@
-"""Bicubic enlargement inside a network: what `tfdeblur.images.resize.upscale` does, as one layer.
+"""Bicubic enlargement inside a network: `tfdeblur.images.resize.upscale` as a layer.
 
 TensorFlow Lite has no bicubic resizing, and TensorFlow's own differs from MATLAB's at the borders.
 """
@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfdeblur.images.resize import resize_bicubic
 from tfdeblur.stack import keras
 
-_REACH = 2  # Source pixels on each side that the enlargement of one pixel sees.
+_REACH = 2  # Source pixels on each side that contribute to an enlarged pixel.
 _TAPS = 2 * _REACH + 1
 
 
@@ -19,8 +19,8 @@ class BicubicUpscale(keras.layers.Layer):
     """Enlarge as MATLAB's `imresize(image, scale, 'bicubic')`, mirrored at the borders.
 
     `[B, H, W, C]` -> `[B, scale * H, scale * W, C]` float32 in the range of the input, neither
-    rounded nor clipped; any H and W from 1 on. It computes in float32 under every policy and has no
-    weights: the cubic's values stand in the graph, as a convolution with `scale`^2 phases.
+    rounded nor clipped; any H and W of at least 1. Computes in float32 under every policy. It has
+    no weights: the cubic's values are constants of the graph, a convolution with `scale`^2 phases.
 
     Args:
       scale: an integer, at least 1.
@@ -49,14 +49,14 @@ class BicubicUpscale(keras.layers.Layer):
         return phases if self.scale == 1 else tf.nn.depth_to_space(phases, self.scale)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make the same layer."""
+        """Return the arguments that rebuild the layer."""
         return {"name": self.name, "scale": self.scale}
 
 
 def _phase_kernel(scale: int, channels: int) -> np.ndarray:
-    """Return `[taps, taps, C, scale^2 C]`: the weights of each output pixel of one source pixel.
+    """Return `[taps, taps, C, scale^2 C]`: the weights of all output pixels of a source pixel.
 
-    They are read off the enlarged unit vectors, at their middle pixel.
+    They are read off the enlarged unit vectors at the middle pixel.
     """
     enlarged = resize_bicubic(np.eye(_TAPS), (_TAPS * scale, _TAPS))
     weights = enlarged[_REACH * scale : (_REACH + 1) * scale]  # [phase, tap]
@@ -66,9 +66,9 @@ def _phase_kernel(scale: int, channels: int) -> np.ndarray:
 
 
 def _extend(images: tf.Tensor, axis: int) -> tf.Tensor:
-    """Mirror `_REACH` pixels on both sides of an axis, from a length of 1 on.
+    """Mirror `_REACH` pixels on both sides of an axis of any length from 1.
 
-    `tf.pad` mirrors no more than an axis has.
+    `tf.pad` cannot mirror more pixels than the axis has.
     """
     length = tf.shape(images)[axis]
     position = tf.math.floormod(tf.range(-_REACH, length + _REACH), 2 * length)

@@ -1,4 +1,4 @@
-"""Blocks of convolutions from the literature, for networks of Keras' functional kind."""
+"""Convolution blocks from the literature, for Keras' functional API."""
 
 import tensorflow as tf
 
@@ -12,7 +12,7 @@ def convolution_group(x: tf.Tensor, filters: int, size: int, strides: int = 1, *
     Args:
       x: `[B, H, W, C]`.
       filters: kernels.
-      size: of a kernel in pixels.
+      size: side of a kernel in pixels.
       strides: in pixels.
       name: prefix of the layers' names; the convolution's is `<name>_group`.
 
@@ -31,12 +31,12 @@ def norm_relu(x: tf.Tensor, *, name: str):
 def recurrent_convolution(x: tf.Tensor, recycles: int, *, name: str):
     """Connect h = f(x), then `recycles` times h = f(x + h); f is one 3x3 `convolution_group`.
 
-    Every run has the same weights, a weight of the network thus counts once (Alom et al.,
-    "Recurrent Residual Convolutional Neural Network based on U-Net", 2018).
+    All runs share f's weights, so they count once (Alom et al., "Recurrent Residual Convolutional
+    Neural Network based on U-Net", 2018).
 
     Args:
       x: `[B, H, W, C]`.
-      recycles: how often the output is fed back, at least 0.
+      recycles: number of times that the output is fed back, at least 0.
       name: prefix of the layers' names.
 
     Returns:
@@ -55,9 +55,9 @@ def recurrent_convolution(x: tf.Tensor, recycles: int, *, name: str):
 def residual_dense_blocks(x: tf.Tensor, growth: int, scale: float, *, name: str):
     """Connect a residual-in-residual dense block (Wang et al., "ESRGAN", ECCVW 2018).
 
-    Three dense blocks y, each x + scale * y, in another x + scale * y. Of a dense block's five 3x3
-    convolutions, each sees the block's input and the outputs of all before it; four have `growth`
-    kernels and a LeakyReLU of 0.2, the last is linear.
+    Three dense blocks y, each x + scale * y, within another x + scale * y. A dense block has five
+    3x3 convolutions; each sees the block's input and the outputs of all before it. The first four
+    have `growth` kernels and a LeakyReLU of 0.2; the last is linear.
 
     Args:
       x: `[B, H, W, C]`.

@@ -1,18 +1,18 @@
-"""What a network asks of its input image: one size, no colours."""
+"""Layers that constrain a network's input: one size, no colours."""
 
 import numpy as np
 import tensorflow as tf
 
 from tfdeblur.stack import keras
 
-LUMA = (0.299, 0.587, 0.114)  # Of red, green and blue (ITU-R BT.601).
+LUMA = (0.299, 0.587, 0.114)  # Weights of red, green and blue (ITU-R BT.601).
 
 
 class FixedSize(keras.layers.Layer):
-    """Lets square images of one size through: `[B, side, side, C]`, of any dtype.
+    """Accepts only square images of one size: `[B, side, side, C]`, of any dtype.
 
-    Sizes that are known when a graph is built are checked there, others when it runs. A TensorFlow
-    Lite file needs the size when it is converted.
+    Static sizes are checked when the graph is built, others when it runs. A TensorFlow Lite file
+    needs the size when it is converted.
     """
 
     def __init__(self, side: int, name: str):
@@ -27,7 +27,7 @@ class FixedSize(keras.layers.Layer):
         """
         if side < 1:
             raise ValueError(f"`side` must be at least 1. Got: {side}.")
-        # A mixed policy must not round what is only passed on.
+        # A mixed policy must not round values that only pass through.
         super().__init__(name=name, trainable=False, autocast=False)
         self.side = side
 
@@ -35,8 +35,8 @@ class FixedSize(keras.layers.Layer):
         """Return the batch.
 
         Raises:
-          ValueError: it is known to have another size.
-          tf.errors.InvalidArgumentError: it turns out to have another size.
+          ValueError: the static size is wrong.
+          tf.errors.InvalidArgumentError: the size at run time is wrong.
         """
         height, width = images.shape[1:3]
         if {height, width} - {self.side, None}:
@@ -47,14 +47,14 @@ class FixedSize(keras.layers.Layer):
         return tf.ensure_shape(images, (None, self.side, self.side, None))
 
     def get_config(self) -> dict:
-        """Return the arguments that make the layer again."""
+        """Return the arguments that rebuild the layer."""
         return {"side": self.side, "name": self.name}
 
 
 class Greyscale(keras.layers.Layer):
-    """Takes the colours away: `[B, H, W, 3]` RGB -> `[B, H, W, 3]` float32, each channel the luma.
+    """Removes colour: `[B, H, W, 3]` RGB -> `[B, H, W, 3]` float32, each channel the luma.
 
-    It computes in float32 under every policy. Grey images pass unchanged.
+    Computes in float32 under every policy. Grey images pass through unchanged.
     """
 
     def __init__(self, name: str):
@@ -66,5 +66,5 @@ class Greyscale(keras.layers.Layer):
         return tf.nn.conv2d(images, weights[None, None], strides=1, padding="VALID")
 
     def get_config(self) -> dict:
-        """Return the arguments that make the layer again."""
+        """Return the arguments that rebuild the layer."""
         return {"name": self.name}

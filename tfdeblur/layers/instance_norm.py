@@ -29,11 +29,11 @@ else:
 
 
 class _InstanceNormalization(_Parameters):
-    """Normalises by moments that may be differentiated twice.
+    """Normalises by moments that can be differentiated twice.
 
-    The `tf.nn.moments` of TensorFlow Addons' layer stops gradients at the mean within the variance.
-    They are 0 there, but their own gradients are not: those of a gradient penalty come out wrong.
-    Nor does this go through groups, which doubles the graph.
+    TensorFlow Addons' layer uses `tf.nn.moments`, which stops gradients at the mean within the
+    variance. They are 0 there, but their own gradients are not, so a gradient penalty's gradients
+    would be wrong. This layer also avoids groups, which double the graph.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -47,13 +47,13 @@ class _InstanceNormalization(_Parameters):
 def instance_normalization(name: str) -> keras.layers.Layer:
     """Build an instance normalisation: `gamma (x - mean) / sqrt(variance + 1e-5) + beta`.
 
-    The moments are those of one sample's channel over height and width (Ulyanov et al., "Improved
-    Texture Networks", CVPR 2017), so no sample depends on its batch. They, and the output, are
+    The moments are taken per sample and channel over height and width (Ulyanov et al., "Improved
+    Texture Networks", CVPR 2017), so samples do not depend on their batch. Moments and output are
     float32 under every policy: in bfloat16 the variance of a large image is wrong by tens of
     percent. A following convolution casts to its own type.
 
-    Keras' `GroupNormalization(groups=-1)` computes the same, but a TensorFlow Lite file of it runs
-    with a fixed batch and size only.
+    Keras' `GroupNormalization(groups=-1)` computes the same, but in a TensorFlow Lite file it only
+    runs with a fixed batch and size.
 
     Args:
       name: of the layer.

@@ -1,4 +1,4 @@
-"""Compute a batch in parts, one after another, where it does not fit into memory at once."""
+"""Compute a batch in sequential parts when it does not fit into memory at once."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,18 +9,18 @@ import tensorflow as tf
 
 
 class Part(NamedTuple):
-    """Which micro-batch is being computed: number `place`, int32 scalar, of `parts`."""
+    """The current micro-batch: number `place`, int32 scalar, of `parts`."""
 
     place: tf.Tensor | int
     parts: int
 
 
 WHOLE = Part(0, 1)
-_current = ContextVar("part", default=WHOLE)  # Replicas are traced in a thread each, by turns.
+_current = ContextVar("part", default=WHOLE)  # Each replica is traced in its own thread, in turn.
 
 
 def current_part() -> Part:
-    """Return the micro-batch for which operations are being traced; outside of any, `WHOLE`."""
+    """Return the micro-batch that is being traced; outside of any, `WHOLE`."""
     return _current.get()
 
 
@@ -57,13 +57,13 @@ def mean_over_micro_batches(
     batch: Mapping[str, tf.Tensor],
     count: int,
 ) -> tuple[list[tf.Tensor | None], dict[str, tf.Tensor]]:
-    """Average what a function returns over `count` parts of a batch, computed one after another.
+    """Average a function's results over `count` parts of a batch, computed one after another.
 
     Args:
       function: takes a part of the batch; returns tensors, some perhaps None, and scalars by name.
-        Which are None must not depend on the part.
+        Which ones are None must not depend on the part.
       batch: tensors by name, `[B, ...]`; `count` divides B.
-      count: how many parts, of consecutive samples.
+      count: number of parts, each of consecutive samples.
 
     Returns:
       The means, None where the function returns None.
@@ -85,9 +85,9 @@ def mean_over_micro_batches(
         return [total + value for total, value in zip(sums, values, strict=True)]
 
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-        # What replicas do together, such as synchronised norms, is not allowed inside a loop.
+        # A graph loop may not contain cross-replica operations such as synchronised norms.
         for place in range(1, count):
-            with tf.control_dependencies(sums):  # One after another: this is about memory.
+            with tf.control_dependencies(sums):  # Sequential, to save memory.
                 sums = add_part(place, sums)
     else:
         _, sums = tf.while_loop(

@@ -1,12 +1,12 @@
-"""Normalisation layers that more than one paper's networks use."""
+"""Normalisation layers shared by several papers' networks."""
 
 import tensorflow as tf
 
 from tfdeblur.stack import keras
 
-# No paper states one; these are Torch's defaults. With Keras' momentum of 0.99 an inference would
-# rely on the statistics of some hundred steps ago; with its epsilon of 1e-3 the outer levels of a
-# U-Net whose weights start as small as Torch's would pass on a tenth of their signal.
+# No paper states them; these are Torch's defaults. With Keras' momentum of 0.99, inference would
+# rely on statistics from about a hundred steps ago; with its epsilon of 1e-3, the outer levels of a
+# U-Net with weights initialised as small as Torch's would pass on a tenth of their signal.
 MOMENTUM = 0.9
 EPSILON = 1e-5
 
@@ -14,8 +14,8 @@ EPSILON = 1e-5
 def batch_normalization(name: str, epsilon: float = EPSILON) -> keras.layers.Layer:
     """Build a batch normalisation whose statistics are float32 under every precision policy.
 
-    In the scope of a strategy of several replicas they are those of the global batch. Its moving
-    variance is then the batch's; that of the fused kernel is n / (n - 1) times as much.
+    In the scope of a strategy with several replicas they cover the global batch. The moving
+    variance is then the batch's; the fused kernel's is n / (n - 1) times as large.
 
     Args:
       name: of the layer.

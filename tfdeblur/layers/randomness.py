@@ -1,8 +1,8 @@
-"""Random draws inside a network that is trained, as pure functions of the step.
+"""Random draws inside a network in training, as pure functions of the step.
 
-A draw depends on the run's seed, the layer's, the number of the step and the sample's index in the
-global batch: not on what was drawn before, on an interruption, or on how many replicas or
-micro-batches share the batch.
+A draw depends on the run's seed, the layer's seed, the step number and the sample's index in the
+global batch, but not on earlier draws, interruptions, or the number of replicas or micro-batches
+that share the batch.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,12 @@ import tensorflow as tf
 from tfdeblur.layers.micro_batches import current_part
 from tfdeblur.stack import keras
 
-_BETWEEN_RUNS = 1_000_003  # A layer's seed is a smaller number.
+_BETWEEN_RUNS = 1_000_003  # Layers' seeds are smaller.
 _run_seed = 0
 
 
 def seed_draws(seed: int) -> None:
-    """Set the run's seed, for every `draw` that is traced from now on."""
+    """Set the run's seed for every `draw` traced from now on."""
     global _run_seed
     _run_seed = seed
 
@@ -29,13 +29,13 @@ def draw(
 
     Args:
       distribution: `tf.random.stateless_uniform` or `tf.random.stateless_normal`.
-      shape: int32, `[B, ...]` of this replica's samples; every replica has as many.
-      seed: tells one draw of a step from another.
+      shape: int32, `[B, ...]` of this replica's samples; B is equal on all replicas.
+      seed: distinguishes the draws of a step.
       step: integer scalar, the number of finished steps.
 
     Returns:
-      float32 `shape`: this replica's and micro-batch's part of what one replica would draw for the
-      global batch at once.
+      float32 `shape`: this replica's and micro-batch's part of the draw that a single replica would
+      make for the global batch.
     """
     context = tf.distribute.get_replica_context()  # None where Keras connects layers.
     replica = 0 if context is None else tf.cast(context.replica_id_in_sync_group, tf.int32)
@@ -50,22 +50,22 @@ def draw(
 
 
 class StepDropout(keras.layers.Layer):
-    """Sets features to zero at random and scales up the others, always: wire it for training only.
+    """Always sets random features to zero and scales up the others: wire it for training only.
 
-    (`[B, ...]`, step `[1]`) -> `[B, ...]` of the first's dtype. Keras' own layer draws from a state
-    that no checkpoint holds.
+    (`[B, ...]`, step `[1]`) -> `[B, ...]` of the first's dtype. Keras' Dropout draws from a state
+    that checkpoints do not contain.
     """
 
     def __init__(self, rate: float, seed: int, name: str):
         """Build the layer.
 
         Args:
-          rate: probability of a zero, at least 0 and below 1.
+          rate: probability of zeroing a feature, at least 0 and below 1.
           seed: see `draw`.
           name: of the layer.
 
         Raises:
-          ValueError: `rate` is out of its range.
+          ValueError: `rate` is out of range.
         """
         if not 0 <= rate < 1:
             raise ValueError(f"`rate` must be at least 0 and below 1. Got: {rate}.")
@@ -80,15 +80,15 @@ class StepDropout(keras.layers.Layer):
         return tf.where(drawn >= self.rate, features / (1 - self.rate), tf.zeros_like(features))
 
     def get_config(self) -> dict:
-        """Return the arguments that make the layer again."""
+        """Return the arguments that rebuild the layer."""
         return {"rate": self.rate, "seed": self.seed, "name": self.name}
 
 
 class StepNoise(keras.layers.Layer):
-    """Adds Gaussian noise, independent for each value, to `[B, ...]`; the result has its dtype.
+    """Adds Gaussian noise, independent for each value, to `[B, ...]` and keeps its dtype.
 
-    Called with (features, step `[1]`), the noise is `draw`'s; with features alone it is another in
-    each run of the graph.
+    Called with (features, step `[1]`), it uses `draw`'s noise; with features alone, the noise
+    differs in each run of the graph.
     """
 
     def __init__(self, mean: float, std: float, seed: int, name: str):
@@ -96,7 +96,7 @@ class StepNoise(keras.layers.Layer):
 
         Args:
           mean: of the noise, in the unit of the features.
-          std: its standard deviation, at least 0.
+          std: standard deviation of the noise, at least 0.
           seed: see `draw`.
           name: of the layer.
 
@@ -121,5 +121,5 @@ class StepNoise(keras.layers.Layer):
         return features + tf.cast(self.mean + self.std * drawn, features.dtype)
 
     def get_config(self) -> dict:
-        """Return the arguments that make the layer again."""
+        """Return the arguments that rebuild the layer."""
         return {"mean": self.mean, "std": self.std, "seed": self.seed, "name": self.name}

@@ -1,13 +1,13 @@
-"""What a replica must know of the others, so that their number changes no result."""
+"""Operations across replicas, so that their number does not change results."""
 
 import tensorflow as tf
 
 
 def roll_over_batch(values: tf.Tensor) -> tf.Tensor:
-    """Give each sample the values of the one before it in the global batch, the first the last's.
+    """Shift values by one sample within the global batch; the first sample gets the last's.
 
     Args:
-      values: `[B, ...]` of this replica; every replica has as many.
+      values: `[B, ...]` of this replica; B is equal on all replicas.
 
     Returns:
       The same shape. Gradients flow back to the replica that a value came from.

@@ -20,7 +20,7 @@ class SpaceToDepth(keras.layers.Layer):
     """
 
     def __init__(self, stride: int, name: str):
-        # A mixed policy must not round what is only copied.
+        # A mixed policy must not round values that are only copied.
         super().__init__(name=name, trainable=False, autocast=False)
         self.stride = stride
 
@@ -29,7 +29,7 @@ class SpaceToDepth(keras.layers.Layer):
         return images if self.stride == 1 else tf.nn.space_to_depth(images, self.stride)
 
     def get_config(self) -> dict:
-        """Return the arguments that make the layer again."""
+        """Return the arguments that rebuild the layer."""
         return {"stride": self.stride, "name": self.name}
 
 
@@ -41,11 +41,11 @@ class DepthToSpace(keras.layers.Layer):
         self.stride = stride
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
-        """Undo it for a batch; see the class."""
+        """Undo the resampling of a batch; see the class."""
         return features if self.stride == 1 else tf.nn.depth_to_space(features, self.stride)
 
     def get_config(self) -> dict:
-        """Return the arguments that make the layer again."""
+        """Return the arguments that rebuild the layer."""
         return {"stride": self.stride, "name": self.name}
 
 
@@ -59,10 +59,10 @@ def resampling_convolution(
     *,
     name: str,
 ) -> tf.Tensor:
-    """Resample by `stride` and convolve, zeros beyond the border; biases start at zero.
+    """Resample by `stride` and convolve with zero padding; biases start at zero.
 
-    Both forms compute the same if their kernels correspond (see `strided_kernel`), and start from
-    the same distribution if the initializer scales with the fan-in alone.
+    Both forms give equal results if their kernels correspond (see `strided_kernel`), and start from
+    the same distribution if the initializer scales only with the fan-in.
 
     Args:
       images: `[B, H, W, C]`, symbolic; H and W are multiples of `stride`.
@@ -80,7 +80,7 @@ def resampling_convolution(
     Raises:
       ValueError: `kernel_size` is even or `form` unknown.
     """
-    if kernel_size < 1 or kernel_size % 2 == 0:  # Zeros would lie at other sides in each form.
+    if kernel_size < 1 or kernel_size % 2 == 0:  # The forms would pad different sides.
         raise ValueError(f"`kernel_size` must be odd and positive. Got: {kernel_size}.")
     if form not in FORMS:
         raise ValueError(f"`form` must be one of {FORMS}. Got: {form!r}.")
@@ -93,7 +93,7 @@ def resampling_convolution(
 
 
 def strided_kernel(kernel: np.ndarray, stride: int) -> np.ndarray:
-    """Turn a kernel on resampled images into the equal one of a convolution with that stride.
+    """Convert a kernel for resampled images into that of the equivalent strided convolution.
 
     Args:
       kernel: `[k, k, s * s * C, F]`.

@@ -1,4 +1,4 @@
-"""SRResNet, the x4 super-resolution network that other papers compare with and build on.
+"""SRResNet, the x4 super-resolution network that other papers compare to and build on.
 
 Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial
 Network", CVPR 2017, Fig. 4.
@@ -22,19 +22,19 @@ def build_srresnet(
 ) -> keras.Model:
     """Build SRResNet: 1,552,771 parameters for 3 channels, 64 features and 16 blocks.
 
-    Convolutions in front of a normalisation have no bias, which it would remove. The output is
+    Convolutions before a normalisation have no bias, as the norm would remove it. The output is
     linear.
 
     Args:
       channels: of the images.
       width: features of every layer.
       blocks: residual blocks.
-      initial: makes what a kernel starts from.
-      initial_image: what the last convolution's starts from.
+      initial: makes the initializer of a kernel.
+      initial_image: initializer of the last convolution's kernel.
 
     Returns:
-      `[B, H, W, channels]`, any H and W -> `[B, 4H, 4W, channels]` float32 in the range that it is
-      trained for.
+      `[B, H, W, channels]`, any H and W -> `[B, 4H, 4W, channels]` float32 in the range of its
+      training targets.
     """
 
     def convolution(filters: int, size: int, name: str, use_bias: bool = True):
@@ -52,7 +52,7 @@ def build_srresnet(
         return batch_normalization(f"srresnet_{name}_norm")(x)
 
     def prelu(x: tf.Tensor, name: str) -> tf.Tensor:
-        slope = keras.initializers.Constant(0.25)  # One for each feature.
+        slope = keras.initializers.Constant(0.25)  # One slope per feature.
         return keras.layers.PReLU(slope, shared_axes=(1, 2), name=f"srresnet_{name}_prelu")(x)
 
     image = keras.Input((None, None, channels), dtype="float32")

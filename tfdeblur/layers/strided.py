@@ -1,7 +1,7 @@
-"""Convolutions of 4x4 that halve and double images, and the discriminators made of them.
+"""4x4 convolutions that halve and double images, and discriminators made of them.
 
 The blocks of Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", CVPR
-2017. Kernels start as Torch's do, U(-a, a) with a = fan-in^(-1/2), biases at 0.
+2017. Kernels are initialised as in Torch, U(-a, a) with a = fan-in^(-1/2), biases with 0.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ NORMS = {"bn": batch_normalization, "in": instance_normalization}
 def convolution(
     filters: int, name: str, size: int = 4, strides: int = 2, use_bias: bool = True
 ) -> keras.layers.Layer:
-    """Build a convolution with zeros beyond the border; by default it halves the image."""
+    """Build a convolution with zero padding; by default it halves the image."""
     return _convolution(filters, name, size, strides, "same", use_bias)
 
 
@@ -38,19 +38,20 @@ def build_discriminator(
     one_logit: bool,
     name: str,
 ) -> keras.Model:
-    """Build a discriminator of 4x4 convolutions, each with one pixel of zeros around its input.
+    """Build a discriminator of 4x4 convolutions, each with one pixel of zero padding.
 
-    All but the first are normalised, LeakyReLU follows each; then a convolution to one channel.
+    All but the first are normalised and each is followed by a LeakyReLU; a convolution to one
+    channel comes last.
 
     Args:
       shape: (height, width, channels) of the images.
-      filters: of each convolution but the last.
-      strides: of the same.
+      filters: kernels of each convolution but the last.
+      strides: strides of each convolution but the last.
       norm: `bn` (batch) or `in` (instance).
       prefix: of the layers' names. The n-th convolution is `<prefix><n>`, or `<prefix><n>_raw` if
         `<prefix><n>_norm` follows it, which removes its bias.
-      one_logit: whether the last convolution spans all positions that are left; else it is of 4x4
-        and judges patches.
+      one_logit: whether the last convolution spans all remaining positions; else it is 4x4 and
+        judges patches.
       name: of the model.
 
     Returns:
@@ -90,5 +91,5 @@ def _convolution(
 
 
 def _torch_uniform() -> keras.initializers.Initializer:
-    """U(-a, a) with a = fan-in^(-1/2): variance 1 / (3 fan-in)."""
+    """Return U(-a, a) with a = fan-in^(-1/2): variance 1 / (3 fan-in)."""
     return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")

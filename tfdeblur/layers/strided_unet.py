@@ -1,7 +1,7 @@
-"""An encoder with several decoders, of 4x4 convolutions that halve and double.
+"""An encoder with several decoders, made of 4x4 convolutions that halve and double.
 
 After the U-Net of Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks",
-CVPR 2017: convolution, norm and, in front of the next convolution, activation; skips concatenate.
+CVPR 2017: convolution, norm and, before the next convolution, activation; skips concatenate.
 """
 
 import tensorflow as tf
@@ -14,13 +14,13 @@ DROPOUT = 0.5
 
 
 class StridedUnet:
-    """Connects layers; as often as asked, and each time the same, so that the weights are shared.
+    """Connects layers and reuses them each time, so that the weights are shared.
 
     Level n of the encoder halves the image for the n-th time; level n of a decoder doubles it back.
-    A convolution whose bias a norm removes has a name that ends in `_raw`.
+    The name of a convolution whose bias is removed by a norm ends in `_raw`.
 
     `step` is `[1]`, the step that keys dropout and noise, or None where the network is not trained:
-    there is no dropout then, and the noise is another in each run.
+    then there is no dropout, and the noise differs in each run.
     """
 
     def __init__(self, width: int, norm: str, noise: tuple[float, float] | None):
@@ -29,8 +29,8 @@ class StridedUnet:
         Args:
           width: channels of level 1; each level doubles them, up to 8 times as many.
           norm: `bn` (batch) or `in` (instance).
-          noise: mean and standard deviation of what is added after every convolution that emits no
-            image, its norm and dropout; None for none.
+          noise: mean and standard deviation of the noise that is added after every convolution that
+            emits no image, its norm and dropout; None for no noise.
         """
         self.width = width
         self.norm = norm
@@ -38,14 +38,14 @@ class StridedUnet:
         self._layers: dict[str, keras.layers.Layer] = {}
 
     def once(self, layer: keras.layers.Layer) -> keras.layers.Layer:
-        """Return the layer that was first given under this one's name."""
+        """Return the first layer that was given with this layer's name."""
         return self._layers.setdefault(layer.name, layer)
 
     def encode(self, images: tf.Tensor, depth: int, step: tf.Tensor | None) -> list[tf.Tensor]:
         """Return the features of each level, not yet activated, from level 1 to `depth`.
 
-        The first has no norm, and an instance norm leaves out the last: one value would always
-        become its beta.
+        The first has no norm. With instance norms the last has none either: a single value would
+        always become the norm's beta.
 
         Args:
           images: `[B, S, S, C]`, S being 2 to the power of `depth`.
@@ -75,8 +75,8 @@ class StridedUnet:
         """Return a decoder's last features, `[B, S / 2, S / 2, width]`, not yet activated.
 
         Args:
-          branch: begins the layers' names.
-          skips: features of the encoder from level 1 on; the last are those to decode.
+          branch: prefix of the layers' names.
+          skips: features of the encoder from level 1 on; the last ones are decoded.
           dropout_levels: levels that drop half of their features.
           step: see the class.
         """
@@ -97,7 +97,7 @@ class StridedUnet:
         """Return an image `[B, S, S, 3]` float32 in [0, 1].
 
         Args:
-          branch: begins the layers' names, and is the last one's.
+          branch: prefix of the layers' names, and the name of the last layer.
           features: of `decode`.
           skip: of the encoder's level 1.
         """
@@ -110,7 +110,7 @@ class StridedUnet:
         )
 
     def disturb(self, x: tf.Tensor, name: str, step: tf.Tensor | None) -> tf.Tensor:
-        """Add the noise, if there is any."""
+        """Add the noise, if any."""
         if self.noise is None:
             return x
         noise = self.once(StepNoise(*self.noise, self._seed(), name=f"{name}_noise"))
@@ -127,5 +127,5 @@ class StridedUnet:
         return self.width * min(8, 2 ** (level - 1))
 
     def _seed(self) -> int:
-        """Another one for each layer."""
+        """Return a different seed for each layer."""
         return len(self._layers)

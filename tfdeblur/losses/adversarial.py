@@ -1,8 +1,8 @@
-"""Adversarial losses on what a discriminator answers. Each returns one value per sample, `[B]`.
+"""Adversarial losses on a discriminator's output. Each returns one value per sample, `[B]`.
 
 Cross-entropy takes logits, with D = sigmoid(logits): -log D(x) = softplus(-logits) and
--log(1 - D(x)) = softplus(logits). Least squares and Wasserstein take the answers as they are; a
-Wasserstein critic's are unbounded scores. Maps are averaged over their positions; float32.
+-log(1 - D(x)) = softplus(logits). Least squares and Wasserstein take the raw output; a Wasserstein
+critic's is an unbounded score. Maps are averaged over their positions; float32.
 """
 
 from collections.abc import Callable
@@ -87,27 +87,27 @@ def gradient_penalty(
 ) -> tf.Tensor:
     """Return (||d D(z) / d z||_2 - 1)^2 at z = share x + (1 - share) G(y) (Qi et al. 2020, eq. 5).
 
-    After Gulrajani et al., "Improved Training of Wasserstein GANs", NeurIPS 2017: the norm runs
+    After Gulrajani et al., "Improved Training of Wasserstein GANs", NeurIPS 2017: the norm is taken
     over all pixels and channels of a sample. A critic that sums n values has the norm sqrt(n): four
     give 1; a constant critic gives 1.
 
     Args:
-      critic: images -> scores `[B, ...]`, a map being averaged over its positions before it is
-        differentiated; no sample's scores may depend on another sample.
+      critic: images -> scores `[B, ...]`; a map is averaged over its positions before it is
+        differentiated. A sample's scores must not depend on other samples.
       real: x, `[B, ...]` float32.
       fake: G(y), same shape.
-      share: of the real image, `[B]` in [0, 1], one for each sample.
+      share: of the real image, `[B]` in [0, 1], one per sample.
     """
     share = tf.reshape(share, [-1] + [1] * (real.shape.rank - 1))
     between = share * real + (1.0 - share) * fake
     with tf.GradientTape() as tape:
         tape.watch(between)
         scores = tf.cast(critic(between), tf.float32)
-    # The gradient of the sum, divided afterwards: that of the mean would be lost in float16.
+    # Differentiate the sum and divide afterwards: the mean's gradient would underflow in float16.
     gradient = tape.gradient(scores, between, unconnected_gradients="zero")
     positions = tf.cast(tf.size(scores) / tf.shape(scores)[0], tf.float32)
     squares = tf.reduce_sum(tf.square(gradient / positions), axis=list(range(1, real.shape.rank)))
-    # The norm has no derivative at 0; a constant critic must still get a finite one.
+    # The norm has no derivative at 0; keep a constant critic's finite.
     return tf.square(tf.sqrt(squares + 1e-12) - 1.0)
 
 

@@ -27,8 +27,8 @@ def triplet(
 ) -> tf.Tensor:
     """Return [||positive - anchor||^2 - ||negative - anchor||^2 + margin]_+ (SCGAN, eq. 8).
 
-    Equal features give `margin`; a negative that is further than the positive by at least `margin`
-    gives 0.
+    Equal features give `margin`; a negative at least `margin` further away than the positive gives
+    0.
 
     Args:
       anchor: `[B, ...]` features of real images x.

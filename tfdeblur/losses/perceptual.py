@@ -1,7 +1,7 @@
 """Losses on the features of VGG-19 (Simonyan and Zisserman 2014), trained on ImageNet.
 
-The weights are those that Keras publishes. They are downloaded once, or read from a file; without
-them there is no perceptual loss: nothing here ever falls back on random weights.
+The weights are those published by Keras, downloaded once or read from a file. Without them there is
+no perceptual loss: this module never falls back to random weights.
 """
 
 import hashlib
@@ -17,37 +17,38 @@ from tfdeblur.stack import keras
 
 RELEASE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 RELEASE_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg19/{RELEASE}"
-RELEASE_MD5 = "253f8cb515780f3b799900260a226db6"  # As Keras 2.15 publishes it; there is no SHA-256.
+RELEASE_MD5 = "253f8cb515780f3b799900260a226db6"  # From Keras 2.15; there is no SHA-256.
 BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))  # Convolutions and their kernels.
 CAFFE_MEAN_RGB = (123.68, 116.779, 103.939)
 DISTANCES = {"squared": tf.math.squared_difference, "absolute": lambda a, b: tf.abs(a - b)}
 
 
 class PerceptualError(ValueError):
-    """The weights of VGG-19 cannot be had or cannot be used; the message says what to do."""
+    """The weights of VGG-19 are unavailable or unusable; the message says what to do."""
 
 
 class _ToCaffe(keras.layers.Layer):
-    """RGB in [0, 1] -> what the weights were trained on: BGR in [0, 255] less its mean."""
+    """Converts RGB in [0, 1] to the weights' training input: BGR in [0, 255] less its mean."""
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
         return tf.reverse(images * 255.0 - tf.constant(CAFFE_MEAN_RGB, images.dtype), axis=[-1])
 
 
 def build_vgg19(taps: Sequence[str], weights: str = "imagenet") -> keras.Model:
-    """Build a frozen VGG-19 as far as its deepest tap.
+    """Build a frozen VGG-19 up to its deepest tap.
 
-    It computes in float32 under every policy: what counts is small differences of large values.
+    Computes in float32 under every policy, as the loss takes small differences of large values.
 
     Args:
       taps: Keras' names of layers, `block1_conv1` to `block5_conv4` (after the ReLU; Relu3_3 is
         `block3_conv3`) and `block1_pool` to `block5_pool`.
-      weights: `imagenet`, which Keras' cache keeps after the first download, or the path of such a
-        file: of Keras' release, or of the same layers.
+      weights: `imagenet`, which Keras caches after the first download, or the path of a weights
+        file: Keras' release, or one with the same layers.
 
     Returns:
       A model, `[B, H, W, 3]` RGB in [0, 1] -> the taps' features, a tuple in the order of `taps`,
-      each `[B, h, w, C]` float32. Sides must be at least 2 to the power of the pools in front.
+      each `[B, h, w, C]` float32. Sides must be at least 2 to the power of the number of pools
+      before the tap.
 
     Raises:
       ValueError: `taps` is empty or names no such layer.
@@ -59,7 +60,7 @@ def build_vgg19(taps: Sequence[str], weights: str = "imagenet") -> keras.Model:
 
 
 def build_vgg19_layers(taps: Sequence[str]) -> keras.Model:
-    """Build VGG-19 with random weights, to count its operations: no loss may be made of it.
+    """Build VGG-19 with random weights to count its operations; never use it for a loss.
 
     Args:
       taps: as in `build_vgg19`.
@@ -85,7 +86,7 @@ def build_vgg19_layers(taps: Sequence[str]) -> keras.Model:
                 filters, 3, padding="same", activation="relu", dtype="float32", name=name
             )
         x = features[name] = layer(x)
-    # Keras would unpack a list of one.
+    # A tuple, as Keras would unpack a list of one.
     model = keras.Model(image, tuple(features[tap] for tap in taps), name="vgg19")
     model.trainable = False
     return model
@@ -109,7 +110,7 @@ def perceptual_distance(
       float32 `[B]`, in the unit of the features. No gradient flows into `target`.
 
     Raises:
-      ValueError: `distance` is another.
+      ValueError: `distance` is unknown.
     """
     if distance not in DISTANCES:
         raise ValueError(f"`distance` must be one of {', '.join(DISTANCES)}. Got: {distance!r}.")
@@ -120,7 +121,7 @@ def perceptual_distance(
 
 
 def _layers() -> list[tuple[str, int | None]]:
-    """Every layer's name, with its kernels if it is a convolution, in order."""
+    """Return every layer's name, with its number of kernels if it is a convolution, in order."""
     layers: list[tuple[str, int | None]] = []
     for block, (convolutions, filters) in enumerate(BLOCKS, 1):
         layers += [(f"block{block}_conv{n}", filters) for n in range(1, convolutions + 1)]
@@ -133,7 +134,7 @@ def _download() -> Path:
         path = keras.utils.get_file(
             RELEASE, RELEASE_URL, cache_subdir="models", file_hash=RELEASE_MD5
         )
-    except Exception as error:  # Keras raises a bare Exception where there is no connection.
+    except Exception as error:  # Keras raises a bare Exception without a connection.
         raise PerceptualError(
             f"The weights of VGG-19 could not be downloaded ({error}). Fetch {RELEASE_URL} on a "
             f"machine with internet and put it at ~/.keras/models/{RELEASE}, or give its path as "
@@ -143,7 +144,7 @@ def _download() -> Path:
 
 
 def _given(weights: str) -> Path:
-    """Check a file of the user's; one with the release's name must be the release."""
+    """Check a user's file; a file with the release's name must be the release."""
     path = Path(weights)
     if not path.is_file():
         raise PerceptualError(
@@ -166,14 +167,14 @@ def _load(model: keras.Model, path: Path) -> None:
             for layer in model.layers:
                 if layer.weights:
                     layer.set_weights(_layer_weights(file, layer, path))
-    except OSError as error:  # Neither HDF5 nor whole.
+    except OSError as error:  # Not HDF5, or truncated.
         raise PerceptualError(
             f"{path} must be Keras' {RELEASE} or a file of the same layers. Got: {error}."
         ) from error
 
 
 def _layer_weights(file: h5py.File, layer: keras.layers.Layer, path: Path) -> list[np.ndarray]:
-    """Read a layer's kernel and bias from a weights file of Keras' HDF5 format."""
+    """Read a layer's kernel and bias from a Keras HDF5 weights file."""
     group = file.get(layer.name)
     if group is None or "weight_names" not in group.attrs:
         raise PerceptualError(

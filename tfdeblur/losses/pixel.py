@@ -11,7 +11,7 @@ def squared_error(target: tf.Tensor, restored: tf.Tensor, reduction: str = "mean
     Args:
       target: `[B, ...]`, any range; the loss is in its square.
       restored: same shape.
-      reduction: `mean` over the elements of a sample, or `sum` as the norm is printed.
+      reduction: `mean` over the elements of a sample, or `sum`, as the paper prints the norm.
     """
     return reduce_sample(tf.math.squared_difference(_float(restored), _float(target)), reduction)
 

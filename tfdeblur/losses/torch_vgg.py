@@ -1,9 +1,8 @@
-"""Features of VGG-19 in the unit of Torch's, for weights of a loss that were chosen with them.
+"""Features of VGG-19 in Torch's unit, for loss weights that were tuned with Torch.
 
 Torch's VGG-19 sees images in [0, 1] less their mean, divided by their standard deviation; Keras'
-sees [0, 255] less the mean. Dividing the images and the biases of a network of ReLUs divides its
-features; so Keras' features, divided by that standard deviation, are those of a network for
-Torch's images.
+sees [0, 255] less the mean. Dividing the images and biases of a ReLU network divides its features,
+so Keras' features divided by that standard deviation are those of a network for Torch's images.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,9 +21,10 @@ def build_torch_vgg19(
     """Build a frozen VGG-19 with weighted features.
 
     Args:
-      taps: what each of its layers' features are multiplied by; names as in `build_vgg19`.
+      taps: factor of each layer's features, by the layer names of `build_vgg19`.
       weights: see `build_vgg19`.
-      normalised: whether images are normalised as Torch's are; else they only go to [-1, 1].
+      normalised: whether images are normalised as Torch's are; else they are only mapped to
+        [-1, 1].
 
     Returns:
       A function, `[B, H, W, 3]` RGB in [0, 1] -> the taps' features, each `[B, h, w, C]` float32.

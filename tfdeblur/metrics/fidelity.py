@@ -1,8 +1,8 @@
 """PSNR and SSIM of 8-bit images, in numpy and OpenCV (no TensorFlow).
 
-A score means nothing without its protocol: which colours, how much border was cropped, how many
-bits. Here images are uint8, the border is cropped first, then the colours are converted, and the
-arithmetic is float64. `tfdeblur.evaluation.protocols` gives the usual combinations their names.
+A score means nothing without its protocol: colours, cropped border and bit depth. Here images are
+uint8, the border is cropped first, then the colours are converted, and the arithmetic is float64.
+`tfdeblur.evaluation.protocols` names the usual combinations.
 
 The window and the filtering of SSIM come from OpenCV, so that the light install can score images;
 the result equals `tf.image.ssim`, and scikit-image with `gaussian_weights=True, sigma=1.5,
@@ -38,7 +38,7 @@ def psnr(
       target: `[H, W, 3] uint8` RGB, the truth.
       colour: "rgb" compares the three channels; "y" MATLAB's studio-range luma, unrounded, which
         for grey images scores 20 log10(255 / 219) = 1.32 dB more.
-      crop_border: pixels that are cut from each side before anything else.
+      crop_border: pixels cropped from each side first.
 
     Returns:
       The ratio in dB; infinity for identical images. Means and reports cap it: see `cap_psnr`.
@@ -54,7 +54,7 @@ def psnr(
 
 
 def cap_psnr(value: float) -> float:
-    """Return `value`, at most 100: identical images must not swamp a mean, nor break JSON."""
+    """Return `value`, at most 100: identical images must not swamp a mean or break JSON."""
     return min(value, PSNR_CAP)
 
 
@@ -71,13 +71,13 @@ def ssim(
       restored: `[H, W, 3] uint8` RGB.
       target: `[H, W, 3] uint8` RGB, the truth.
       colour: "rgb" or "y", as in `psnr`.
-      crop_border: pixels that are cut from each side before anything else.
+      crop_border: pixels cropped from each side first.
 
     Returns:
       A similarity in [-1, 1]; 1 for identical images.
 
     Raises:
-      ValueError: as `psnr`, or less than 11 px remain in height or width.
+      ValueError: as `psnr`, or fewer than 11 px remain in height or width.
     """
     restored, target = _prepare(restored, target, colour, crop_border)
     height, width = target.shape[:2]

@@ -1,9 +1,9 @@
-"""Dark channel and dark channel ratio: how sharp an image looks beside its truth.
+"""Dark channel and dark channel ratio: how sharp an image looks compared with its truth.
 
 Paper: Xu et al., "Learning to Super-Resolve Blurry Face and Text Images", ICCV 2017, eq. 12 prints
 f_L(z) = sum 1(z < t_h); here: f_L(z) = sum 1(z >= t_h), because the paper calls f_L an
-approximation of the l0 norm (which counts what is *not* small) and says that smaller ratios mean
-sharper results, and its Table 5 agrees with that only (over-smoothed pixel loss 1.13, GAN 0.96).
+approximation of the l0 norm (which counts values that are *not* small) and says that smaller ratios
+mean sharper results; its Table 5 agrees only with that (over-smoothed pixel loss 1.13, GAN 0.96).
 The paper gives no patch size; here: 15 px, because the 35 px of the dark channel literature covers
 more than half of a 64 px patch.
 """
@@ -19,7 +19,7 @@ EPSILON = 1e-8
 def dark_channel(image: np.ndarray, patch: int = PATCH) -> np.ndarray:
     """Return the minimum over RGB and over a `patch` x `patch` window around each pixel.
 
-    At the border the window is what lies inside the image.
+    At the border the window is clipped to the image.
 
     Args:
       image: `[H, W, 3] uint8`.
@@ -29,13 +29,13 @@ def dark_channel(image: np.ndarray, patch: int = PATCH) -> np.ndarray:
       `[H, W] uint8`.
 
     Raises:
-      ValueError: another shape or dtype, or `patch` is even or not positive.
+      ValueError: the shape or dtype is wrong, or `patch` is even or not positive.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"`image` must be [H, W, 3] uint8. Got: {image.shape} {image.dtype}.")
     if patch < 1 or patch % 2 == 0:
         raise ValueError(f"`patch` must be odd and at least 1. Got: {patch}.")
-    # Erosion is a local minimum; OpenCV's default border never wins one.
+    # Erosion is a local minimum, which OpenCV's default border never changes.
     return np.asarray(cv2.erode(image.min(axis=2), np.ones((patch, patch), np.uint8)))
 
 
@@ -59,9 +59,9 @@ def dark_channel_ratio(
 ) -> float:
     """Return DCR = f(dark(restored)) / (f(dark(target)) + 1e-8), Xu et al. 2017, eq. 12.
 
-    1 where both have equally sparse dark channels; smaller is sharper, above 1 is smoother than the
-    truth. Where f(dark(target)) = 0 the ratio says nothing (it is 0 or astronomically large): a
-    mean over images should leave such images out.
+    1 means equally sparse dark channels; smaller is sharper, above 1 is smoother than the truth.
+    Where f(dark(target)) = 0 the ratio says nothing (it is 0 or astronomically large): leave such
+    images out of means.
 
     Args:
       restored: `[H, W, 3] uint8`.

@@ -1,1 +1,1 @@
-"""One file per paper, and the training step that they share."""
+"""One file per paper, and the training step they share."""

@@ -2,13 +2,13 @@
 
 A paper's file subclasses `RestorationModel` or `RestorationGAN` and states its objective in hooks
 that return `Term`s: per-sample values with their weights. The step reduces them in one place, by
-the mean over the global batch in float32, so that the number of replicas changes no gradient.
-A batch may be computed in micro-batches, one after another, whose gradients are averaged: it costs
-time instead of memory, a second forward pass where there are discriminators.
+the mean over the global batch in float32, so gradients do not depend on the number of replicas.
+A batch may be split into micro-batches that run one after another and whose gradients are averaged.
+This trades time for memory; with discriminators it costs a second forward pass.
 
-What a phase of training switches is Python, not graph: the trainer enters a phase between two steps
-and traces the train step anew. An optimizer that is given zeros would go on moving, and one inside
-a `tf.cond` fails with more than one replica.
+Training phases switch Python attributes, not graph branches: the trainer enters a phase between two
+steps and retraces the train step. An optimizer fed with zeros would keep moving weights, and one
+inside a `tf.cond` fails with more than one replica.
 """
 
 import bisect
@@ -22,7 +22,7 @@ from tfdeblur.layers.micro_batches import mean_over_micro_batches, micro_batches
 from tfdeblur.stack import keras
 
 Outputs = dict[str, tf.Tensor]  # What a network returns, by name; always holds `restored`.
-# In the order of the variables, None for those that no term depends on; and logs by name.
+# Gradients in the order of the variables, None where no term depends on one; and logs by name.
 Gradients = tuple[list[tf.Tensor | None], dict[str, tf.Tensor]]
 
 
@@ -40,14 +40,14 @@ class RestorationModel(keras.Model):
     [0, 1] (a linear one may leave it) and is the only part that is exported.
 
     Attributes:
-      generator: restores; one input, one output.
-      network: what is trained: the generator, or a model that shares its layers and has more
-        outputs or weights besides.
+      generator: the network that restores; one input, one output.
+      network: the network that is trained: the generator, or a model that shares its layers and
+        has additional outputs or weights.
       discriminators: by name; empty in a model without an adversarial term.
-      discriminator_updates: n_critic; a step's batch holds so many batches of equal length. Each
-        updates the discriminators, the last one the network too. 1 without discriminators.
-      micro_batches: into how many parts of equal length the batch of an update is cut. What looks
-        at several samples at once (batch norms, negatives of a triplet) sees those of one part.
+      discriminator_updates: n_critic; a step's batch holds this many batches of equal length. Each
+        updates the discriminators; the last also updates the network. 1 without discriminators.
+      micro_batches: number of equal parts that the batch of an update is split into. Operations
+        across samples (batch norms, negatives of a triplet) see only the samples of one part.
     """
 
     discriminator_updates: int = 1
@@ -71,7 +71,7 @@ class RestorationModel(keras.Model):
     ) -> None:
         """Attach one optimizer to each network, create its slots and enter phase 0.
 
-        Slots exist before the first step, so that a checkpoint restores into all of them.
+        The slots exist before the first step, so a checkpoint restores into all of them.
 
         Args:
           generator_optimizer: of `network`.
@@ -105,23 +105,23 @@ class RestorationModel(keras.Model):
         return (0,)
 
     def enter_phase(self, phase: int) -> None:
-        """Hook: set, as Python attributes, everything that a phase switches.
+        """Hook: set, as Python attributes, everything that differs between phases.
 
-        It is called when a phase begins and when a run goes on in its middle, whatever phase was
-        before; the train step is traced anew afterwards. What changes the generator's output must
-        be a weight of the generator that is not trained besides: exported models know no phases.
+        Called when a phase begins and when a run resumes within it, whatever the previous phase;
+        the train step is retraced afterwards. Anything that changes the generator's output must be
+        a non-trainable weight of the generator: exported models know no phases.
         """
 
     def resets_optimizers(self, phase: int) -> bool:
-        """Hook: whether a phase starts with fresh optimizers. None by default."""
+        """Hook: whether a phase starts with fresh optimizers. By default none does."""
         return False
 
     def phase_at(self, step: int) -> int:
-        """Return the phase that the step after `step` finished ones belongs to."""
+        """Return the phase of the step that follows `step` finished steps."""
         return bisect.bisect_right(self.phase_starts, step) - 1
 
     def reset_optimizers(self) -> None:
-        """Set the slots and step counters of every optimizer back to zero."""
+        """Reset the slots and step counters of every optimizer to zero."""
         for optimizer in (self.generator_optimizer, *self.discriminator_optimizers.values()):
             inner = getattr(optimizer, "inner_optimizer", optimizer)
             for variable in inner.variables:
@@ -133,15 +133,15 @@ class RestorationModel(keras.Model):
         return self.generator(degraded, training=training)
 
     def forward(self, batch: Batch) -> Outputs:
-        """Hook: run the network as in training. A network with more outputs must override it.
+        """Hook: run the network in training mode. Networks with more outputs must override it.
 
         Returns:
-          `restored` and whatever else the objective needs, by name.
+          `restored` and any other outputs that the objective needs, by name.
         """
         return {"restored": self.generator(batch["degraded"], training=True)}
 
     def generator_terms(self, batch: Batch, outputs: Outputs) -> dict[str, Term]:
-        """Return the network's objective by term name. A paper must override it.
+        """Return the network's objective by term name. Each paper must override it.
 
         Args:
           batch: the step's.
@@ -152,13 +152,13 @@ class RestorationModel(keras.Model):
     def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Update the discriminators on the current restorations, then the network.
 
-        A weight that no term depends on stands still.
+        A weight that no term depends on does not move.
 
         Returns:
           The mean of each term, unweighted, the network's weighted sum as `loss` and the
           discriminators' as `discriminator_loss`, and the global norm of each network's gradients,
-          before any clipping: `gradient_norm`, `discriminator_gradient_norm`. Float32 scalars of
-          this batch; each replica's are its share of them.
+          before any clipping: `gradient_norm`, `discriminator_gradient_norm`. Float32 scalars for
+          this batch; each replica returns its share of them.
         """
         if self.micro_batches == 1:
             logs: dict[str, tf.Tensor] = {}
@@ -190,13 +190,13 @@ class RestorationModel(keras.Model):
     def train_discriminators(
         self, batch: Batch, outputs: Outputs | None = None
     ) -> dict[str, tf.Tensor]:
-        """Hook of the train step for models with discriminators; this one has none to train."""
+        """Hook: update the discriminators; does nothing in a model without them."""
         return {}
 
     def sample_terms(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """Return every term of every sample, `[B]` by the names of the logs: to find a bad one.
+        """Return every term per sample, `[B]` by log name, to find bad samples.
 
-        A step's batches and micro-batches are computed one after another, as in training.
+        The batches and micro-batches of a step run one after another, as in training.
         """
         parts: list[dict[str, tf.Tensor]] = []
         for whole in _batches_of(batch, self.discriminator_updates):
@@ -214,7 +214,7 @@ class RestorationGAN(RestorationModel):
     """A `RestorationModel` whose objective needs discriminators."""
 
     def discriminator_terms(self, name: str, batch: Batch, outputs: Outputs) -> dict[str, Term]:
-        """Return the objective of discriminator `name` by term name. A paper must override it."""
+        """Return discriminator `name`'s objective by term name. Each paper must override it."""
         raise NotImplementedError(f"{type(self).__name__} must override `discriminator_terms`.")
 
     def active_discriminators(self) -> tuple[str, ...]:
@@ -225,8 +225,8 @@ class RestorationGAN(RestorationModel):
         """Update the discriminators on every batch in `batch`, the network on the last.
 
         Returns:
-          As `RestorationModel.train_step`: of the last batch, what is the discriminators' in the
-          mean over all.
+          As `RestorationModel.train_step`, for the last batch; the discriminators' logs are means
+          over all batches.
         """
         *earlier, last = _batches_of(batch, self.discriminator_updates)
         gradients_of = self._discriminator_gradients
@@ -248,15 +248,15 @@ class RestorationGAN(RestorationModel):
     def train_discriminators(
         self, batch: Batch, outputs: Outputs | None = None
     ) -> dict[str, tf.Tensor]:
-        """Update every active discriminator; the network is not touched.
+        """Update every active discriminator and leave the network unchanged.
 
         Args:
           batch: of the update.
-          outputs: of `forward` on it, if they are known already.
+          outputs: of `forward` on it, if already computed.
 
         Returns:
-          `discriminator_loss`, the sum over the discriminators, each term and the
-          `discriminator_gradient_norm`; with several discriminators the latter by
+          `discriminator_loss`, the sum over the discriminators, each term and
+          `discriminator_gradient_norm`; with several discriminators, terms and norms are named
           `<discriminator>_<term>` and `<discriminator>_gradient_norm`.
         """
         if not self.active_discriminators():
@@ -271,7 +271,7 @@ class RestorationGAN(RestorationModel):
     def _update_discriminators(
         self, gradients: list[tf.Tensor | None], logs: dict[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        """Apply what `_discriminator_gradients` returned; return the logs with the norms."""
+        """Apply the gradients of `_discriminator_gradients`; return the logs with the norms."""
         logs = dict(logs)
         for name in self.active_discriminators():
             optimizer, variables = self._to_train(name)
@@ -338,12 +338,12 @@ def _batches_of(batch: Batch, count: int) -> list[Batch]:
 
 
 def _global_mean(values: tf.Tensor) -> tf.Tensor:
-    """Mean over the global batch: this replica's share of it, as replicas' gradients are summed."""
+    """Return this replica's share of the global mean, as gradients are summed over replicas."""
     return tf.nn.compute_average_loss(tf.cast(values, tf.float32))
 
 
 def _scaled(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """Wrap for loss scaling under mixed_float16; Keras itself wraps only `compile(optimizer=)`."""
+    """Wrap for loss scaling under mixed_float16; Keras only wraps `compile(optimizer=)` itself."""
     if keras.mixed_precision.global_policy().name != "mixed_float16":
         return optimizer
     return keras.mixed_precision.LossScaleOptimizer(optimizer)
@@ -361,7 +361,7 @@ def _apply(
 ) -> tf.Tensor:
     """Sum gradients over the replicas, apply them, and return a replica's share of their norm.
 
-    It is 0 where dynamic loss scaling leaves the update out.
+    The norm is 0 where dynamic loss scaling skips the update.
     """
     if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
         gradients = optimizer.get_unscaled_gradients(gradients)
@@ -369,7 +369,7 @@ def _apply(
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     pairs = inner.aggregate_gradients(pairs)
     norm = tf.linalg.global_norm([gradient for gradient, _ in pairs])
-    if inner is not optimizer:  # Too large a loss scale is no failure: the update is left out.
+    if inner is not optimizer:  # A loss scale that is too large just skips the update.
         left_out = tf.logical_not(tf.math.is_finite(norm)) & (optimizer.loss_scale > 1)
         norm = tf.where(left_out, 0.0, norm)
     optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)

@@ -1,4 +1,4 @@
-"""What the rest of the package reads from a paper's config, and checks that its fields share."""
+"""The interface of a paper's config, and checks for its fields."""
 
 import abc
 from collections.abc import Iterable, Mapping
@@ -11,8 +11,8 @@ from tfdeblur.stack import keras
 class ModelConfig(abc.ABC):
     """Base of every paper's config, a mutable dataclass whose fields are the paper's switches.
 
-    What is not abstract has the value of most networks. A field of the dataclass may take a
-    property's place.
+    Properties that are not abstract default to the value that most networks have. A dataclass field
+    may replace a property.
     """
 
     name: str
@@ -21,7 +21,7 @@ class ModelConfig(abc.ABC):
     @property
     @abc.abstractmethod
     def scale(self) -> int:
-        """How many times larger the restored image is."""
+        """Enlargement factor of the restored image."""
 
     @property
     @abc.abstractmethod
@@ -38,14 +38,14 @@ class ModelConfig(abc.ABC):
     def halo(self) -> int | None:
         """Context in degraded pixels, on each side, that one restored pixel depends on.
 
-        None: the whole image (statistics over it, as of an instance norm).
+        None: the whole image (it depends on global statistics, such as an instance norm's).
         """
 
     @property
     def receptive_field(self) -> int | None:
-        """Side, in degraded pixels, of what a restored pixel depends on through convolutions.
+        """Side, in degraded pixels, of the area that convolutions let a restored pixel see.
 
-        Norms may see more, see `halo`. None: the whole image.
+        Norms may see more; see `halo`. None: the whole image.
         """
         return None if self.halo is None else 2 * self.halo + 1
 
@@ -61,32 +61,32 @@ class ModelConfig(abc.ABC):
 
     @property
     def fixed_input_size(self) -> int | None:
-        """Side of the square images that alone the network takes; None: any legal size."""
+        """Side of the only (square) images that the network accepts; None: any legal size."""
         return None
 
     @property
     def minimum_batch_size(self) -> int:
-        """Smallest batch that the objective is defined on."""
+        """Smallest batch that the objective is defined for."""
         return 1
 
     @property
     def target_size(self) -> int | None:
-        """Side of the targets that the objective is defined on; None: any."""
+        """Side of the targets that the objective is defined for; None: any."""
         return None
 
     @property
     def classes(self) -> int:
-        """Classes of pairs that the objective tells apart; 1: none, whatever the data has."""
+        """Number of pair classes that the objective distinguishes; 1: it ignores classes."""
         return 1
 
     @property
     def discriminator_updates(self) -> int:
-        """Updates of the discriminators for one of the generator (n_critic): batches in a step."""
+        """Discriminator updates per generator update (n_critic): batches in a step."""
         return 1
 
     @property
     def standing_still(self) -> tuple[str, ...]:
-        """Ends of the names of weights that the first phase leaves alone by design."""
+        """Name suffixes of weights that the first phase does not change, by design."""
         return ()
 
     @abc.abstractmethod
@@ -103,7 +103,7 @@ class ModelConfig(abc.ABC):
 
 
 def require_choices(config: ModelConfig, choices: Mapping[str, Iterable[Any]]) -> None:
-    """Raise ValueError that names the first field whose value is none of its choices."""
+    """Raise a ValueError that names the first field whose value is not one of its choices."""
     for field, values in choices.items():
         value, legal = getattr(config, field), tuple(values)
         if value not in legal:
@@ -111,7 +111,7 @@ def require_choices(config: ModelConfig, choices: Mapping[str, Iterable[Any]]) -
 
 
 def require_at_least(config: ModelConfig, least: int, *fields: str) -> None:
-    """Raise ValueError that names the first field that is below `least`."""
+    """Raise a ValueError that names the first field below `least`."""
     for field in fields:
         value = getattr(config, field)
         if value < least:
@@ -119,7 +119,7 @@ def require_at_least(config: ModelConfig, least: int, *fields: str) -> None:
 
 
 def require_weights(config: ModelConfig, *fields: str) -> None:
-    """Raise ValueError that names the first field that is negative, infinite or NaN."""
+    """Raise a ValueError that names the first field that is negative, infinite or NaN."""
     for field in fields:
         value = getattr(config, field)
         if not 0 <= value < float("inf"):

@@ -3,27 +3,25 @@
 Qi, Guo, Li and Xiao, "Blind Face Images Deblurring with Enhancement", Multimedia Tools and
 Applications 2020. Equation, figure and section numbers refer to it. Where its text leaves a choice:
 
-- Sizes are not given: two levels; 7x7 convolutions at both ends, 3x3 within, 4x4 transposed; 32
+- It gives no sizes. Here: two levels; 7x7 convolutions at both ends, 3x3 within, 4x4 transposed; 32
   kernels at full size. "All convolution layers have the same number of kernels" contradicts "the
-  convolution layer doubles the number of feature maps": they double.
+  convolution layer doubles the number of feature maps"; here they double.
 - A skip connection concatenates, and a 1x1 convolution halves the channels.
 - A recurrent layer that "recycles twice" runs three times, with the same weights: h = f(x), then
   h = f(x + h) twice. A recurrent residual block is x + f(f(x)), an RRRB x + b(b(x)).
-- The DRDBU connects "three RRRB" by the text, "3 RRDBs" by §4.1: RRDBs, to which growth rate and
-  residual scaling belong. Each is followed by a 1x1 convolution of all before it.
-- How many ResBlocks a level has is not given: three, as RRRBs.
-- In the ablations nothing stands for the DRDBU, and two convolutions for an RRRB, as for a
-  ResBlock.
-- Equations 3 and 4 print norms without a square; by their text they are squared, and means.
-- The adversarial loss needs an unbounded critic: it has no sigmoid, see `probability`. Its maps are
-  averaged. The penalty's weight 10 and five critic updates are those of Kupyn et al. 2018 [20],
-  whose code makes the five on one batch; here each has a batch of its own, as in Gulrajani et al.
-  2017.
-- The weights of eq. 2 are set "according to method [20]", whose code takes VGG-19 from Torch; so
-  the features have the unit of Torch's, see `losses.torch_vgg`. That code compares them before the
-  ReLU and for images in [-1, 1]; here they are §3.2.2's, behind it, and images are normalised as
+- The DRDBU connects "three RRRB" in the text but "3 RRDBs" in §4.1. Here it has RRDBs, as growth
+  rate and residual scaling belong to them. Each is followed by a 1x1 convolution of all before it.
+- The number of ResBlocks per level is not given: three, as for RRRBs.
+- In the ablations the DRDBU is dropped, and two convolutions replace an RRRB or a ResBlock.
+- Equations 3 and 4 print norms without a square; the text says squared, and means.
+- The adversarial loss needs an unbounded critic, so it has no sigmoid; see `probability`. Its maps
+  are averaged. The penalty weight 10 and five critic updates follow Kupyn et al. 2018 [20], whose
+  code makes the five on one batch; here each has a batch of its own, as in Gulrajani et al. 2017.
+- The weights of eq. 2 are set "according to method [20]", whose code uses Torch's VGG-19, so the
+  features are in Torch's unit; see `losses.torch_vgg`. That code compares them before the ReLU and
+  for images in [-1, 1]; here, as in §3.2.2, they are taken after it, and images are normalised as
   VGG-19 was trained.
-- Initial weights are not stated: Keras' own (Glorot).
+- Initial weights are not stated: Keras' default (Glorot).
 - Images are compared in [-1, 1] (tanh). Sides that the levels do not halve evenly, such as 150 px,
   are reflected.
 """
@@ -72,25 +70,25 @@ CRITICS = {
 
 @dataclass
 class EnhanceUnetConfig(ModelConfig):
-    """Every switch of the paper's experiments. The defaults are the paper's own, or see the module.
+    """Every switch of the paper's experiments. Defaults are the paper's, or see the module.
 
     Attributes:
       channels: of the image.
       width: kernels at full size; each level doubles them.
       levels: halvings of a side.
-      rrrbs_per_level: in the first stage, on each side of the U.
-      resblocks_per_level: the same in the second stage.
+      rrrbs_per_level: RRRBs in the first stage, on each side of the U.
+      resblocks_per_level: ResBlocks in the second stage, on each side of the U.
       use_em: whether there is an enhancement module: the DRDBU and the second stage.
       use_drdbu: whether the enhancement module begins with a DRDBU.
-      use_rrrb: whether the first stage has RRRBs, or two convolutions for each.
-      use_resblock: whether the second stage has ResBlocks, or two convolutions for each.
+      use_rrrb: whether the first stage has RRRBs, or two convolutions in place of each.
+      use_resblock: whether the second stage has ResBlocks, or two convolutions in place of each.
       critic: `paper` (§3.3: one flat and three strided convolutions, a receptive field of 48 px) or
         `patch70` (Isola et al. 2017 [14]: 70 px).
       content_weight: alpha of eq. 2.
       perceptual_weight: beta of eq. 2. 0 needs no VGG-19.
       adversarial_weight: sigma of eq. 2. 0 needs no critic.
       gradient_penalty_weight: lambda of eq. 5.
-      discriminator_updates: of the critic for one of the generator.
+      discriminator_updates: critic updates per generator update.
       vgg_weights: `imagenet`, downloaded, or a file; see `losses.perceptual.build_vgg19`.
     """
 
@@ -129,7 +127,7 @@ class EnhanceUnetConfig(ModelConfig):
 
     @property
     def halo(self) -> int | None:
-        """None: instance norms make every pixel depend on the whole image."""
+        """None, as instance norms make every pixel depend on the whole image."""
         return None
 
     @property
@@ -139,10 +137,10 @@ class EnhanceUnetConfig(ModelConfig):
 
     @property
     def standing_still(self) -> tuple[str, ...]:
-        """Weights that training leaves alone.
+        """Weights that training does not change.
 
-        Biases in front of an instance norm, which subtracts them, and the critic's last, which eq.
-        5 adds to both of its sides.
+        Biases before an instance norm, which subtracts them, and the critic's last bias, which
+        cancels in eq. 5.
         """
         normalised = (n for n, layer in enumerate(CRITICS[self.critic], 1) if layer[-1])
         return ("_group/bias:0", "scores/bias:0", *(f"critic{n}/bias:0" for n in normalised))
@@ -177,7 +175,7 @@ class EnhanceUnetConfig(ModelConfig):
 
         Args:
           extractor: of the perceptual loss, `[B, H, W, 3]` in [0, 1] -> a sequence of
-            features `[B, ...]`; by default VGG-19, which `compile` loads.
+            features `[B, ...]`; by default VGG-19, loaded by `compile`.
         """
         generator = self.build_generator()
         if not self.adversarial_weight:
@@ -189,7 +187,7 @@ class EnhanceUnetConfig(ModelConfig):
 def build_generator(config: EnhanceUnetConfig) -> keras.Model:
     """Build the generator of Fig. 2a.
 
-    `[B, H, W, channels]` float32 in [0, 1] -> the same, any H, W.
+    `[B, H, W, channels]` float32 in [0, 1] -> the same shape and range, any H, W.
     """
     degraded = keras.Input((None, None, config.channels), name="degraded", dtype="float32")
     x = PadToMultiple(2**config.levels, name="pad")(degraded)
@@ -229,12 +227,12 @@ def build_critic(channels: int, stack: str) -> keras.Model:
 
 
 def _bordered(x, stack: str, name: str):
-    """The PatchGAN pads by one pixel each side, whatever the stride."""
+    """Pad by one pixel on each side whatever the stride, as the PatchGAN does."""
     return x if stack == "paper" else keras.layers.ZeroPadding2D(1, name=name)(x)
 
 
 def _unet(x: tf.Tensor, levels: int, blocks: int, block: Callable, name: str):
-    """An encoder and its decoder; the output has the shape of `x`."""
+    """Connect an encoder and its decoder; the output has the shape of `x`."""
     skips = []
     for level in range(1, levels + 1):
         skips.append(x)
@@ -253,14 +251,14 @@ def _unet(x: tf.Tensor, levels: int, blocks: int, block: Callable, name: str):
 
 
 def _two_convolutions(x: tf.Tensor, name: str):
-    """What stands for an RRRB or a ResBlock in the ablations."""
+    """Connect the replacement for an RRRB or a ResBlock in the ablations."""
     for number in (1, 2):
         x = convolution_group(x, x.shape[-1], 3, name=f"{name}_{number}")
     return x
 
 
 def _resblock(x: tf.Tensor, name: str):
-    """§3.3 (1): three groups and their input."""
+    """Add three groups to their input (§3.3 (1))."""
     y = x
     for number in (1, 2, 3):
         y = convolution_group(y, x.shape[-1], 3, name=f"{name}_{number}")
@@ -268,7 +266,7 @@ def _resblock(x: tf.Tensor, name: str):
 
 
 def _rrrb(x: tf.Tensor, name: str):
-    """§3.3 (3): two recurrent residual blocks and their input."""
+    """Add two recurrent residual blocks to their input (§3.3 (3))."""
     y = x
     for number in (1, 2):
         z = recurrent_convolution(y, RECYCLES, name=f"{name}_{number}_first")
@@ -278,7 +276,7 @@ def _rrrb(x: tf.Tensor, name: str):
 
 
 def _drdbu(x: tf.Tensor, name: str):
-    """§3.3 (2), Fig. 3a: RRDBs, each fed by all before it, and their input."""
+    """Add RRDBs, each fed by all before it, to their input (§3.3 (2), Fig. 3a)."""
     features, y = [x], x
     for number in range(1, RRDBS + 1):
         rrdb = residual_dense_blocks(y, GROWTH, RESIDUAL_SCALE, name=f"{name}_rrdb{number}")
@@ -292,7 +290,7 @@ class EnhanceUnet(RestorationGAN):
     """The generator, its critic and the objective of equations 2 to 5.
 
     Attributes:
-      extractor: of the perceptual loss; None without one, and before `compile` unless it was given.
+      extractor: of the perceptual loss; None if there is none, or before `compile` unless given.
     """
 
     def __init__(
@@ -314,10 +312,10 @@ class EnhanceUnet(RestorationGAN):
     ) -> None:
         """Load VGG-19 if the objective needs it, and prepare for training.
 
-        Only here, as a model that restores does without.
+        VGG-19 is loaded only here, as restoring does not need it.
 
         Raises:
-          losses.perceptual.PerceptualError: its weights cannot be had.
+          losses.perceptual.PerceptualError: its weights are not available.
           ValueError: as `RestorationModel.compile`.
         """
         if self.config.perceptual_weight and self.extractor is None:
@@ -325,7 +323,7 @@ class EnhanceUnet(RestorationGAN):
         super().compile(generator_optimizer, discriminator_optimizers)
 
     def generator_terms(self, batch: Batch, outputs: Outputs) -> dict[str, Term]:
-        """Return eq. 2 without the terms whose weight is 0."""
+        """Return the terms of eq. 2 whose weight is not 0."""
         config = self.config
         target, restored = batch["target"], outputs["restored"]
         terms: dict[str, Term] = {}
@@ -333,7 +331,7 @@ class EnhanceUnet(RestorationGAN):
             content = squared_error(_signed(target), _signed(restored))
             terms["content"] = Term(config.content_weight, content)
         if config.perceptual_weight:
-            assert self.extractor is not None  # Since `compile`.
+            assert self.extractor is not None  # Set by `compile`.
             perceptual = perceptual_distance(self.extractor, target, restored)
             terms["perceptual"] = Term(config.perceptual_weight, perceptual)
         if config.adversarial_weight:
@@ -347,11 +345,11 @@ class EnhanceUnet(RestorationGAN):
         critic = self.discriminators[name]
         real = _signed(batch["target"])
         fake = tf.stop_gradient(_signed(outputs["restored"]))
-        scores = critic(tf.concat([real, fake], axis=0), training=True)  # No sample sees another.
+        scores = critic(tf.concat([real, fake], axis=0), training=True)  # Samples are independent.
         terms = {"wasserstein": Term(1.0, wasserstein_critic_loss(*tf.split(scores, 2)))}
         weight = self.config.gradient_penalty_weight
         if weight:
-            # The optimizer's counter is in the checkpoint: a run that goes on draws as it would.
+            # The optimizer's counter is checkpointed, so a resumed run makes the same draws.
             update = self.discriminator_optimizers[name].iterations
             share = draw(tf.random.stateless_uniform, tf.shape(real)[:1], MIXING_SEED, update)
             penalty = gradient_penalty(critic, real, fake, share)
@@ -361,13 +359,13 @@ class EnhanceUnet(RestorationGAN):
     def probability(self, images: tf.Tensor) -> tf.Tensor:
         """Return how real the critic finds images `[B, H, W, channels]` in [0, 1]: (0, 1), `[B]`.
 
-        The sigmoid of §3.3 behind the critic, for reports: it is trained without one, so that 0.5
-        is no boundary, and only the order counts.
+        Applies the sigmoid of §3.3 to the critic's scores, for reports. The critic is trained
+        without it, so 0.5 is not a decision boundary and only the order counts.
         """
         scores = self.discriminators["critic"](_signed(images), training=False)
         return tf.reduce_mean(tf.sigmoid(scores), axis=(1, 2, 3))
 
 
 def _signed(images: tf.Tensor) -> tf.Tensor:
-    """[0, 1] -> [-1, 1]."""
+    """Map [0, 1] to [-1, 1]."""
     return images * 2.0 - 1.0

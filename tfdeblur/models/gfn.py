@@ -1,32 +1,32 @@
-"""GFN: x4 super-resolution of blurry natural images by two branches that a gate fuses.
+"""GFN: x4 super-resolution of blurry natural images with two branches fused by a gate.
 
 Zhang, Dong, Hu, Lai, Wang and Yang, "Gated Fusion Network for Joint Image Deblurring and
-Super-Resolution", BMVC 2018. Section, equation and table numbers refer to it; the supplement with
-its layers could not be had. Where it is silent, or differs from the authors' released code
-(jacquelinelala/GFN), which has the published 12 M parameters:
+Super-Resolution", BMVC 2018. Section, equation and table numbers refer to it; the supplement that
+lists its layers was not available. Where the paper is silent, or differs from the authors' released
+code (jacquelinelala/GFN), which has the published 12 M parameters:
 
-- §3.1 has a strided convolution behind each of three scales and two convolutions behind the
+- §3.1 has a strided convolution after each of three scales and two convolutions after the
   deconvolutions; here, as in the code, there are two and three. The super-resolution module has a
-  first and a last convolution and a skip around its blocks, which §3.1 does not name.
+  first and a last convolution and a skip around its blocks, which §3.1 does not mention.
 - Activations are the code's: many are ReLU, not LeakyReLU (§3.3). The gate's map is linear.
-- Deconvolutions start from the convolutions' Gaussian (§3.3: all parameters do), not their own.
-  Biases start at 0, as in the code.
+- Deconvolutions are initialised from the convolutions' Gaussian (§3.3: all parameters are), not
+  from one of their own. Biases start at 0, as in the code.
 - The weight of the deblurring loss is the code's 0.5 (`alpha`).
-- Sides that are no multiples of 4 are padded by reflection, and the result is cropped; the code
+- Sides that are not multiples of 4 are padded by reflection and the result is cropped; the code
   resizes both bilinearly.
-- Adam starts afresh with the gate. In the code the other weights keep their moments; but Keras
-  counts one number of steps for all weights, so the gate's first ones would be three times as long.
+- Adam is reset when the gate opens. In the code the other weights keep their moments, but Keras
+  has one step counter for all weights, so the gate's first steps would be three times as long.
 
-Table 2's models; how they were wired and trained stood in the supplement as well. From §4.3:
+Table 2's models, whose wiring and training were also in the supplement. From §4.3:
 
 - `srresnet`: the published network (Ledig et al., CVPR 2017), batch normalisation included. §4.3
-  gives it the deblurring loss, Table 2 does not; it makes no deblurred image: none.
+  gives it the deblurring loss, Table 2 does not; it has none, as it makes no deblurred image.
 - `model1`, DB-first: the deblurring module's image goes through SRResNet. Loss (2).
 - `model2`, SR-first: SRResNet's image goes through the deblurring module, in high resolution. Its
   deblurring loss (Table 2) is the loss on its only deblurred image, the restored one.
 - `model3`, two branches fused as images: SRResNet's image plus the deblurred one, enlarged by a
-  convolution and a pixel shuffle (how is not said). Loss (2).
-- `model5`, two branches fused as features: `full` without its gate, the map being 1. Loss (2).
+  convolution and a pixel shuffle (the paper does not say how). Loss (2).
+- `model5`, two branches fused as features: `full` with the gate's map fixed at 1. Loss (2).
 - `model4`: `model5` without the deblurring loss, and so without the layers of its image.
 """
 
@@ -47,7 +47,7 @@ VARIANTS = ("full", "model1", "model2", "model3", "model4", "model5", "srresnet"
 SUPERVISED = ("full", "model1", "model3", "model5")  # With a deblurred LR image in the loss.
 RELEASES = ("head", "v1")
 INITIAL_WEIGHTS = ("scaled", "released")
-SMALL = 0.1  # Share of its usual size at which a residual or an image begins.
+SMALL = 0.1  # Initial share of its usual scale, for residuals and images.
 CHOICES = {"variant": VARIANTS, "release": RELEASES, "initial_weights": INITIAL_WEIGHTS}
 SCALE = 4
 LEAK = 0.2
@@ -56,28 +56,28 @@ STEPS_PER_EPOCH = 107_584 // 16  # §4.1: training triplets; §3.3: batch size.
 
 @dataclass
 class GFNConfig(ModelConfig):
-    """Every switch of the paper's experiments. The defaults are the paper's own.
+    """Every switch of the paper's experiments. The defaults are the paper's.
 
     Attributes:
       channels: of the image.
-      width: features of the first scale, and of everything behind the deblurring module; the
-        second and third scale have twice and four times as many.
+      width: features of the first scale and of everything after the deblurring module; the second
+        and third scales have two and four times as many.
       deblurring_blocks: residual blocks of each of the three scales.
-      sr_blocks: of the super-resolution features.
-      reconstruction_blocks: of the reconstruction. SRResNet has `sr_blocks` more.
+      sr_blocks: residual blocks of the super-resolution features.
+      reconstruction_blocks: residual blocks of the reconstruction. SRResNet has `sr_blocks` more.
       variant: `full`, or one of Table 2's models; see the module.
-      release: which of the released codes: `head`, the current one, or `v1`, the first, with 9x9
-        for 7x7 in the super-resolution module and no activation behind both branches' first
+      release: version of the released code: `head`, the current one, or `v1`, the first, with 9x9
+        instead of 7x7 in the super-resolution module and no activation after either branch's first
         convolution.
       initial_weights: standard deviation of the Gaussian that §3.3 names without one. `released`:
-        sqrt(2 / (k k outputs)), as in the released code, whose first restorations are some ten
-        thousand times too bright; `scaled`: sqrt(2 / (k k inputs)) (He et al. 2015), a tenth of
-        that for the last convolution of a residual block and for images.
+        sqrt(2 / (k k outputs)), as in the released code, whose first restorations are about ten
+        thousand times too bright; `scaled`: sqrt(2 / (k k inputs)) (He et al. 2015), and a tenth
+        of that for the last convolution of a residual block and for images.
       alpha: weight of the deblurring loss in eq. 2 (code); 0 builds nothing that only it needs.
-      gate_start_step: when the gate opens and its training begins; before, its map is 1 (§3.3:
-        after 60 epochs). 0: from the start.
-      alpha_end_step: when the deblurring loss ends, as in the last of the released code's three
-        steps. 0: never.
+      gate_start_step: step at which the gate opens and its training begins; until then its map is
+        1 (§3.3: after 60 epochs). 0: from the start.
+      alpha_end_step: step at which the deblurring loss ends, as in the last of the released code's
+        three steps. 0: never.
     """
 
     name: str = "gfn"
@@ -105,15 +105,15 @@ class GFNConfig(ModelConfig):
 
     @property
     def training_size(self) -> int:
-        """Side of the LR patches (code; the text has lost it): 256 px / 4."""
+        """Side of the LR patches (code; missing from the text): 256 px / 4."""
         return 64
 
     @property
     def halo(self) -> int:
         """Context in LR pixels on each side that one restored pixel depends on, at most.
 
-        The deblurring module's features reach 15 + 14 `deblurring_blocks` pixels to the right and
-        the bottom, or less, by where a pixel lies on the grid of the coarsest scale.
+        The deblurring module's features reach up to 15 + 14 `deblurring_blocks` pixels to the right
+        and the bottom, depending on where a pixel lies on the grid of the coarsest scale.
         """
         deblurring = 15 + 14 * self.deblurring_blocks
         srresnet = 8 + 2 * (self.sr_blocks + self.reconstruction_blocks)
@@ -128,12 +128,12 @@ class GFNConfig(ModelConfig):
 
     @property
     def size_multiple(self) -> int:
-        """Any LR side will do, but tiles must keep to the grid of the coarsest scale."""
+        """Any LR side works, but tiles must align with the grid of the coarsest scale."""
         return 1 if self.variant in ("srresnet", "model2") else 4
 
     @property
     def standing_still(self) -> tuple[str, ...]:
-        """The gate's weights until it opens; its switch always."""
+        """The gate's weights until it opens, and always its switch."""
         if self.variant != "full":
             return ()
         convolutions = [f"gate_conv{n}/{kind}:0" for n in (1, 2) for kind in ("kernel", "bias")]
@@ -141,7 +141,7 @@ class GFNConfig(ModelConfig):
 
     @property
     def deblurring_weight(self) -> float:
-        """Weight of the deblurring loss in the first phase; 0 for a variant that has none."""
+        """Weight of the deblurring loss in the first phase; 0 for a variant without one."""
         return self.alpha if self.variant in SUPERVISED else 0.0
 
     def validate(self) -> None:
@@ -162,15 +162,15 @@ class GFNConfig(ModelConfig):
 
 
 def build_networks(config: GFNConfig) -> tuple[keras.Model, keras.Model, keras.Model]:
-    """Build what is exported and what is trained; they share their layers.
+    """Build the exported and the trained networks, which share their layers.
 
-    All map `[B, H, W, C]` float32 in [0, 1], any H and W from 1 on; their outputs are linear.
+    All take `[B, H, W, C]` float32 in [0, 1], any H and W of at least 1; their outputs are linear.
 
     Returns:
-      The generator -> restored `[B, 4H, 4W, C]` float32. Its gate has a switch, a weight that is
-      not trained: closed, the map is 1.
+      The generator -> restored `[B, 4H, 4W, C]` float32. Its gate has a switch, a non-trainable
+      weight: when closed, the map is 1.
       The network with the gate -> `restored` and, where the deblurring loss needs it,
-      `lr_deblurred` `[B, H, W, C]` float32, by name; and the same without the gate.
+      `lr_deblurred` `[B, H, W, C]` float32, by name; and that network without the gate.
     """
     config.validate()
     degraded = keras.Input((None, None, config.channels), name="degraded", dtype="float32")
@@ -210,7 +210,7 @@ def _wire(config: GFNConfig, image: tf.Tensor) -> tuple[Outputs, Outputs]:
 
 
 def _wire_images(config: GFNConfig, image: tf.Tensor) -> Outputs:
-    """Build and connect SRResNet and the models whose modules pass images to each other."""
+    """Build and connect SRResNet or a model whose modules pass images to each other."""
     blocks = config.sr_blocks + config.reconstruction_blocks
     initial = functools.partial(_gaussian, config)
     srresnet = build_srresnet(
@@ -233,7 +233,7 @@ def _wire_images(config: GFNConfig, image: tf.Tensor) -> Outputs:
 
 
 def _build_deblurring(config: GFNConfig) -> keras.Model:
-    """Image `[B, H, W, C]` -> phi_DB and the first features, both `[B, H, W, width]`."""
+    """Build image `[B, H, W, C]` -> phi_DB and the first features, both `[B, H, W, width]`."""
     image, width = _input(config.channels), config.width
     first = x = _first_convolution(config, 7, "deblurring_first", image)
     for scale in (1, 2, 3):
@@ -251,7 +251,7 @@ def _build_deblurring(config: GFNConfig) -> keras.Model:
 
 
 def _build_deblurred_image(config: GFNConfig) -> keras.Model:
-    """The deblurring module's features -> deblurred image `[B, H, W, C]` float32."""
+    """Build deblurring features -> deblurred image `[B, H, W, C]` float32."""
     inputs = [_input(config.width), _input(config.width)]
     x = _relu()(_convolution(config, config.width, 3, "deblurred_conv")(keras.layers.Add()(inputs)))
     image = _convolution(
@@ -261,7 +261,7 @@ def _build_deblurred_image(config: GFNConfig) -> keras.Model:
 
 
 def _build_sr_features(config: GFNConfig) -> keras.Model:
-    """Image `[B, H, W, C]` -> super-resolution features phi_SR `[B, H, W, width]`."""
+    """Build image `[B, H, W, C]` -> super-resolution features phi_SR `[B, H, W, width]`."""
     image = _input(config.channels)
     size = 9 if config.release == "v1" else 7
     first = _first_convolution(config, size, "sr_first", image)
@@ -271,7 +271,7 @@ def _build_sr_features(config: GFNConfig) -> keras.Model:
 
 
 def _build_gate(config: GFNConfig) -> keras.Model:
-    """(phi_DB, image, phi_SR) -> map `[B, H, W, width]`: a factor for each feature, linear."""
+    """Build (phi_DB, image, phi_SR) -> map `[B, H, W, width]`: a linear factor per feature."""
     inputs = [_input(config.width), _input(config.channels), _input(config.width)]
     x = _convolution(config, config.width, 3, "gate_conv1")(keras.layers.Concatenate()(inputs))
     x = _convolution(config, config.width, 1, "gate_conv2")(_relu(LEAK)(x))
@@ -280,7 +280,7 @@ def _build_gate(config: GFNConfig) -> keras.Model:
 
 
 def _build_reconstruction(config: GFNConfig) -> keras.Model:
-    """Fused features `[B, H, W, width]` -> restored image `[B, 4H, 4W, C]` float32."""
+    """Build fused features `[B, H, W, width]` -> restored image `[B, 4H, 4W, C]` float32."""
     features, width = _input(config.width), config.width
     x = _blocks(config, features, config.reconstruction_blocks, 0.0, "reconstruction")
     slopes = (LEAK, LEAK) if config.release == "v1" else (0.1, LEAK)  # The paper: 0.2.
@@ -295,10 +295,10 @@ def _build_reconstruction(config: GFNConfig) -> keras.Model:
 
 
 class GateSwitch(keras.layers.Layer):
-    """Passes the gate's map on when open; replaces it by ones when closed.
+    """Passes the gate's map through when open; replaces it with ones when closed.
 
     Attributes:
-      open: the switch, 1 or 0: a weight, so that an exported network has it, but not trained.
+      open: the switch, 1 or 0: a non-trainable weight, so exported networks contain it.
     """
 
     def __init__(self, is_open: bool, name: str):
@@ -310,7 +310,7 @@ class GateSwitch(keras.layers.Layer):
         self.open = self.add_weight("open", (), initializer=self._start, trainable=False)
 
     def call(self, gate: tf.Tensor) -> tf.Tensor:
-        """Pass on or replace `[B, H, W, C]`."""
+        """Pass through or replace `[B, H, W, C]`."""
         return tf.where(self.open > 0, gate, tf.ones_like(gate))
 
 
@@ -328,7 +328,7 @@ def _relu(slope: float = 0.0) -> keras.layers.Layer:
 
 
 def _blocks(config: GFNConfig, x: tf.Tensor, count: int, slope: float, name: str) -> tf.Tensor:
-    """`count` residual blocks without normalisation (EDSR)."""
+    """Connect `count` residual blocks without normalisation (EDSR)."""
     width = x.shape[-1]
     for number in range(1, count + 1):
         residual = _relu(slope)(_convolution(config, width, 3, f"{name}_block{number}_conv1")(x))
@@ -342,9 +342,9 @@ def _blocks(config: GFNConfig, x: tf.Tensor, count: int, slope: float, name: str
 def _gaussian(
     config: GFNConfig, share: float = 1.0, transposed: bool = False
 ) -> keras.initializers.Initializer:
-    """Return the Gaussian of `initial_weights`; only `scaled` heeds the share."""
+    """Return the Gaussian of `initial_weights`; only `scaled` uses the share."""
     released = config.initial_weights == "released"
-    # Keras takes a transposed kernel's inputs, the last axis, for its fan-out.
+    # Keras counts a transposed kernel's inputs, the last axis, as its fan-out.
     mode = "fan_out" if released != transposed else "fan_in"
     variance = 2.0 if released else 2.0 * share**2
     return keras.initializers.VarianceScaling(variance, mode, "untruncated_normal")
@@ -375,7 +375,7 @@ class GFN(RestorationModel):
 
     @property
     def phase_starts(self) -> tuple[int, ...]:
-        """Steps at which the gate opens and the deblurring loss ends; 0."""
+        """0 and the steps at which the gate opens and the deblurring loss ends."""
         config = self.config
         opens = config.gate_start_step if config.variant == "full" else 0
         ends = config.alpha_end_step if config.deblurring_weight else 0
@@ -392,7 +392,7 @@ class GFN(RestorationModel):
             switch.open.assign(float(self._gate_is_open))
 
     def resets_optimizers(self, phase: int) -> bool:
-        """The gate's training begins with a fresh optimizer; see the module."""
+        """Reset the optimizer when the gate's training begins; see the module."""
         opens = self.phase_starts[phase] == self.config.gate_start_step
         return phase > 0 and opens and self.config.variant == "full"
 
@@ -405,7 +405,7 @@ class GFN(RestorationModel):
         """Return loss (2).
 
         Raises:
-          ValueError: the deblurring loss has a weight and the batch no `lr_sharp`.
+          ValueError: the deblurring loss has a weight, but the batch has no `lr_sharp`.
         """
         terms = {"pixel": Term(1.0, squared_error(batch["target"], outputs["restored"]))}
         if self._alpha:

@@ -1,19 +1,19 @@
-"""SCGAN: joint x4 super-resolution and deblurring of text or faces; MCGAN: of both in one network.
+"""SCGAN: joint x4 super-resolution and deblurring of text or faces; MCGAN: both in one network.
 
 Xu, Sun, Pan, Zhang, Pfister and Yang, "Learning to Super-Resolve Blurry Face and Text Images",
 ICCV 2017. Equation, table and section numbers refer to it. Where the paper leaves a choice:
 
 - Table 1 prints 64 kernels for all twelve generator layers; the last one must emit an image, so it
-  has as many as the image has channels.
+  has one kernel per image channel.
 - Losses compare images in the generator's own range [-1, 1] (tanh).
-- Squared norms are means over elements; as printed, they are sums, with which the weights 1e-3 and
-  the margin 1 would vanish beside the other terms (`reduction="sum"` restores them).
-- Convolutions in front of a batch normalisation have no bias.
+- Squared norms are means over elements. The paper prints sums, with which the weights 1e-3 and the
+  margin 1 would vanish beside the other terms (`reduction="sum"` restores them).
+- Convolutions before a batch normalisation have no bias.
 - Features are taken after batch normalisation and LeakyReLU.
 - The generator with bicubic upsampling (§6, Fig. 10) keeps its twelve layers: the input is enlarged
-  x4 in front of them, and the two transposed convolutions become plain ones of 5x5.
-- The multi-class discriminators (§3.4) see, in the generator's loss too, the images of their own
-  class alone, each class as a batch of its own.
+  x4 before them, and the two transposed convolutions become plain 5x5 ones.
+- Each multi-class discriminator (§3.4) sees only images of its own class, as a separate batch, in
+  the generator's loss too.
 """
 
 from dataclasses import dataclass
@@ -38,19 +38,19 @@ UPSAMPLING = ("uconv", "bicubic")
 GENERATOR_LAYERS = ("uconv", "conv", "uconv") + ("conv",) * 9  # Table 1.
 DISCRIMINATOR_LAYERS = 4
 LEAK = 0.2
-NORM_EPSILON = 1e-3  # Not stated; Keras' own. The released weights were trained with it.
+NORM_EPSILON = 1e-3  # Not stated; Keras' default. The released weights were trained with it.
 
 
 @dataclass
 class SCGANConfig(ModelConfig):
-    """Every switch of the paper's experiments. The defaults are the paper's own.
+    """Every switch of the paper's experiments. The defaults are the paper's.
 
     Attributes:
       channels: of the image; grey text is given as three equal channels.
       width: kernels of every layer but the last (Table 1: 64).
-      upsample: `uconv`, transposed convolutions, or `bicubic` in front of plain ones (Fig. 10).
-      classes: K of §3.4: 1 for SCGAN; more for MCGAN, with one discriminator for each class, whose
-        batches hold `class_index` and equally many pairs of every class.
+      upsample: `uconv`, transposed convolutions, or `bicubic` before plain ones (Fig. 10).
+      classes: K of §3.4: 1 for SCGAN; more for MCGAN, which has one discriminator per class and
+        needs batches with `class_index` and equally many pairs of every class.
       objective: the generator's loss: `pixel` (eq. 3), `gan` (eq. 2), `pixel+gan` (eq. 4: "basic")
         or `full` (eq. 7, with eq. 8 for the discriminator).
       feature_layer_generator: n of "GnDm": the layer of eq. 5 in the generator's loss, 1 to 4.
@@ -63,9 +63,9 @@ class SCGANConfig(ModelConfig):
       split_batches: whether the discriminator normalises real and restored images as separate
         batches (§4, Fig. 5).
       discriminator_size: side of the images that the discriminator judges, a multiple of 16.
-      freeze_statistics: whether the generator's batch norms keep the statistics that they begin
-        with, to go on from trained weights. Ours: in small batches of varied pages the statistics
-        of a batch, and with them its colours, hang on which pages are in it.
+      freeze_statistics: whether the generator's batch norms keep their initial statistics, to
+        continue from trained weights. Ours: in small batches of varied pages the batch statistics,
+        and so the colours, depend on which pages are in the batch.
     """
 
     name: str = "scgan"
@@ -107,17 +107,17 @@ class SCGANConfig(ModelConfig):
 
     @property
     def minimum_batch_size(self) -> int:
-        """Smallest batch: every class in it; the triplet needs another real image of the class."""
+        """Smallest batch: every class; the triplet needs another real image of the same class."""
         return self.classes * (2 if self.has_triplet else 1)
 
     @property
     def target_size(self) -> int | None:
-        """Side of the targets: the discriminator takes one size; without it any will do."""
+        """Side of the targets: the discriminator takes one size; without it any size works."""
         return self.discriminator_size if self.discriminator_names else None
 
     @property
     def generator_weights(self) -> dict[str, float]:
-        """Weight of each term of the generator's loss, of those that are not 0."""
+        """Non-zero weights of the generator's loss, by term."""
         weights = {} if self.objective == "gan" else {"pixel": 1.0}
         if self.objective == "full":
             weights["feature_matching"] = self.feature_weight
@@ -127,7 +127,7 @@ class SCGANConfig(ModelConfig):
 
     @property
     def discriminator_names(self) -> tuple[str, ...]:
-        """One for each class; none if the generator's loss needs none."""
+        """One discriminator per class; none if the generator's loss needs none."""
         if set(self.generator_weights) == {"pixel"}:
             return ()
         if self.classes == 1:
@@ -237,7 +237,7 @@ def build_discriminator(
 def _he_normal(transposed: bool = False) -> keras.initializers.Initializer:
     """Variance 2 / n_in (§4), n_in read as the fan-in; truncation would shrink it.
 
-    Keras takes a transposed kernel's inputs, the last axis, for its fan-out.
+    Keras counts a transposed kernel's inputs, the last axis, as its fan-out.
     """
     mode = "fan_out" if transposed else "fan_in"
     return keras.initializers.VarianceScaling(2.0, mode, "untruncated_normal")
@@ -256,22 +256,22 @@ def _convolution(kind: str, filters: int, use_bias: bool, name: str) -> keras.la
 
 
 class SCGAN(RestorationGAN):
-    """The generator, one discriminator a class and the objective of equations 2 to 11."""
+    """The generator, one discriminator per class and the objective of equations 2 to 11."""
 
     def __init__(self, config: SCGANConfig, generator: keras.Model, discriminators):
         super().__init__(generator, discriminators)
         self.config = config
 
     def forward(self, batch: Batch) -> Outputs:
-        """Run the generator as in training; with `freeze_statistics` its norms as in inference."""
+        """Run the generator in training mode, its norms in inference mode if frozen."""
         training = not self.config.freeze_statistics
         return {"restored": self.generator(batch["degraded"], training=training)}
 
     def generator_terms(self, batch: Batch, outputs: Outputs) -> dict[str, Term]:
-        """Return eq. 7, with several classes eq. 11, or the ablation that `objective` names.
+        """Return eq. 7 (eq. 11 for several classes), or the ablation that `objective` names.
 
         Raises:
-          ValueError: there are several classes, and the batch does not hold them in equal parts.
+          ValueError: there are several classes, but the batch does not hold them in equal parts.
         """
         config = self.config
         weights = config.generator_weights
@@ -281,7 +281,7 @@ class SCGAN(RestorationGAN):
             values["pixel"] = squared_error(real, fake, config.reduction)
         if self.discriminators:
             self._check_classes(batch)
-            # The sums over j of eqs. 9 and 10: of every image one discriminator's value is left.
+            # The sums over j in eqs. 9 and 10 leave one discriminator's value per image.
             by_class = [
                 self._judge(name, *images)
                 for name, *images in zip(
@@ -305,7 +305,7 @@ class SCGAN(RestorationGAN):
         if config.has_triplet:
             layer = config.feature_layer_discriminator - 1
             anchor = real_outputs[layer]
-            # The other real sample is the batch's next: its features are the permuted features.
+            # The other real sample is the next in the batch, so its features are a permutation.
             values = triplet(
                 anchor,
                 positive=roll_over_batch(anchor),
@@ -317,7 +317,7 @@ class SCGAN(RestorationGAN):
         return terms
 
     def _judge(self, name: str, real: tf.Tensor, fake: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return the values of the generator's terms that need this discriminator."""
+        """Return the values of the generator terms that need this discriminator."""
         config = self.config
         real_outputs, fake_outputs = self._observe(name, real, fake)
         values = {}
@@ -331,7 +331,7 @@ class SCGAN(RestorationGAN):
         return values
 
     def _by_class(self, images: tf.Tensor) -> list[tf.Tensor]:
-        """Cut a batch into the blocks of its classes."""
+        """Split a batch into one block per class."""
         return tf.split(images, self.config.classes)
 
     def _check_classes(self, batch: Batch) -> None:
@@ -353,7 +353,7 @@ class SCGAN(RestorationGAN):
         )
 
     def _observe(self, name: str, real: tf.Tensor, fake: tf.Tensor):
-        """Return the discriminator's features and logits of real and restored images."""
+        """Return the discriminator's features and logits for real and restored images."""
         discriminator = self.discriminators[name]
         if self.config.split_batches:
             return discriminator(real, training=True), discriminator(fake, training=True)
@@ -363,5 +363,5 @@ class SCGAN(RestorationGAN):
 
 
 def _signed(images: tf.Tensor) -> tf.Tensor:
-    """[0, 1] -> [-1, 1]."""
+    """Map [0, 1] to [-1, 1]."""
     return images * 2.0 - 1.0

@@ -1,22 +1,22 @@
 """Two-branch network: joint x8 super-resolution and deblurring of faces, 32 -> 256 px.
 
 Yun, Jo and Park, "Joint Face Super-Resolution and Deblurring Using Generative Adversarial Network",
-IEEE Access 2020. Equation, figure, table and section numbers refer to it; "code" is what the
-authors published. Where the paper leaves a choice or differs from its code:
+IEEE Access 2020. Equation, figure, table and section numbers refer to it; "code" is the authors'
+released code. Where the paper leaves a choice or differs from its code:
 
-- Widths, skips and norms are those of Fig. 2 and the code: every convolution of the encoder, the
-  decoders and the discriminators has a bias and a norm, but the first has no norm, and the last
-  neither has one; the five-layer CNN has neither biases nor norms.
-- Discriminators have seven convolutions and one output in the text (§III-C), five and a map of
-  outputs in Fig. 2 and the code (`patch5`). The default is the text; its sizes are not given.
+- Widths, skips and norms follow Fig. 2 and the code: every convolution of the encoder, the decoders
+  and the discriminators has a bias and, except the first and the last, a norm; the five-layer CNN
+  has neither biases nor norms.
+- Discriminators have seven convolutions and one output in the text (§III-C), but five and a map of
+  outputs in Fig. 2 and the code (`patch5`). The default follows the text, which gives no sizes.
 - D_g sees I_LRf beside the HR image, as eq. 2 says; §III-C says I_LR, of another size. D_l sees
   masked images, as §III-C says; eq. 3 omits the mask.
 - Losses compare images in the network's own range [-1, 1], where a masked background is 0 (code).
   The L1 norms of eqs. 4 and 5 are means over all elements, under the mask too (code).
-- The masked term of eq. 4 is there from the first step (code), before the local discriminator.
-- Initial weights are not stated: Torch's own for the kernels, U(-a, a) with a = fan-in^(-1/2), as
-  the code has them; biases start at 0.
-- The features of VGG-19 have the unit of Torch's, which the code uses; see `losses.torch_vgg`.
+- The masked term of eq. 4 is active from the first step (code), before the local discriminator.
+- Initial weights are not stated: kernels use Torch's default, U(-a, a) with a = fan-in^(-1/2), as
+  in the code; biases start at 0.
+- VGG-19's features are in the unit of Torch's, which the code uses; see `losses.torch_vgg`.
 - An input of 16 px (Fig. 6) drops the innermost level of the encoder and of the lower decoder.
 """
 
@@ -51,7 +51,7 @@ CHOICES = {
     "vgg_variant": ("paper", "code"),
 }
 SCALE = 8
-SHARED_LEVELS = 4  # Of the encoder, by both branches (§III-B).
+SHARED_LEVELS = 4  # Encoder levels shared by both branches (§III-B).
 DROPOUT_LEVELS = (8, 7, 6)  # Of the lower decoder (code); 16 px have no level 8.
 # Layers of VGG-19 in Keras' names, each with its weight.
 VGG_TAPS = {
@@ -62,22 +62,22 @@ VGG_TAPS = {
 
 @dataclass
 class TwoBranchConfig(ModelConfig):
-    """Every switch of the paper's experiments. The defaults are the paper's own; see the module.
+    """Every switch of the paper's experiments. The defaults are the paper's; see the module.
 
     Attributes:
       channels: of the images; the paper's are RGB.
       width: kernels of the first layers; deeper ones have up to 8 times as many.
-      input_size: side of the degraded image in pixels, 32 or 16 (Fig. 6). The network takes no
-        other and must be trained for each.
+      input_size: side of the degraded image in pixels, 32 or 16 (Fig. 6). The network accepts only
+        this size and must be trained for each.
       use_upcnn: whether a five-layer CNN enlarges the input; else bicubic (Table 3, "Model 1").
-      norm: `bn` (batch), or `in` (instance), which the code takes for batches of one, without gamma
+      norm: `bn` (batch), or `in` (instance), which the code uses for batches of one, without gamma
         and beta and at the innermost level too.
       noise: whether Gaussian noise is added after every convolution that emits no image ("w/N",
-        Fig. 9), in use as in training: restorations of one image then differ.
-      noise_mean: of that noise. The code has 1, and other places: the input, and behind each
-        concatenation, but not the skips themselves; its `pixel_weight` is 10 then.
-      noise_std: its standard deviation (code).
-      grayscale_input: whether the network sees the input's luma only, and colours it (Fig. 8).
+        Fig. 9), in inference too, so restorations of the same image differ.
+      noise_mean: mean of that noise. The code uses 1 and adds it elsewhere: to the input and after
+        each concatenation, but not to the skips themselves; its `pixel_weight` is then 10.
+      noise_std: standard deviation of that noise (code).
+      grayscale_input: whether the network sees only the input's luma and colours it (Fig. 8).
       discriminators: `none` (Table 3, "Model 2"), `global` ("Model 3") or `global+local`.
       discriminator_type: `conv7` (§III-C) or `patch5` (Fig. 2, code); see the module.
       pixel_weight: lambda_1 of eq. 6.
@@ -86,8 +86,8 @@ class TwoBranchConfig(ModelConfig):
       vgg_variant: `paper`: Pool1 to Pool5, unweighted (eq. 5); `code`: relu1_1 to relu5_1 with
         weights 1/32, 1/16, 1/8, 1/4, 1, of images that are not normalised.
       vgg_weights: `imagenet`, downloaded, or a file; see `losses.perceptual.build_vgg19`.
-      local_start_step: finished steps after which the local discriminator joins; 200 epochs (§IV)
-        of 28,800 images in batches of 64.
+      local_start_step: number of finished steps after which the local discriminator joins; 200
+        epochs (§IV) of 28,800 images in batches of 64.
     """
 
     name: str = "two_branch"
@@ -121,7 +121,7 @@ class TwoBranchConfig(ModelConfig):
 
     @property
     def training_size(self) -> int:
-        """Side of the degraded images, the only one."""
+        """Side of the degraded images; the network accepts no other."""
         return self.input_size
 
     @property
@@ -141,12 +141,12 @@ class TwoBranchConfig(ModelConfig):
 
     @property
     def fixed_input_size(self) -> int | None:
-        """Side of the only images that the network takes."""
+        """Side of the only images that the network accepts."""
         return self.input_size
 
     @property
     def minimum_batch_size(self) -> int:
-        """Smallest batch: the innermost batch norm sees one value of each sample."""
+        """Smallest batch: the innermost batch norm sees one value per sample."""
         return 2 if self.norm == "bn" else 1
 
     @property
@@ -168,7 +168,7 @@ class TwoBranchConfig(ModelConfig):
 
     @property
     def standing_still(self) -> tuple[str, ...]:
-        """Biases in front of a norm, which removes them; a local discriminator not yet on."""
+        """Biases before a norm, which removes them; the local discriminator until it joins."""
         still = ["_raw/bias:0"]
         if "local" in self.discriminator_names and self.local_start_step:
             layers = [f"local{n}{part}" for n in range(1, 8) for part in ("", "_raw", "_norm")]
@@ -204,13 +204,13 @@ class TwoBranchConfig(ModelConfig):
 
 
 def build_networks(config: TwoBranchConfig) -> tuple[keras.Model, keras.Model]:
-    """Build the generator of Fig. 2, once as it restores and once as it is trained.
+    """Build the generator of Fig. 2 twice: for restoring and for training.
 
     Returns:
       The generator: `[B, S, S, 3]` float32 in [0, 1] -> `[B, 8S, 8S, 3]` float32 in [0, 1], S being
       `input_size`. And the network: it shares the layers, has dropout, and takes the step, `[1]`
-      int64, besides; it returns `restored` (I_HR) and `blurry` (I_HRB), both as above, and
-      `upscaled` (I_LRf), of the same size, nominally in [-1, 1].
+      int64, as a second input; it returns `restored` (I_HR) and `blurry` (I_HRB), both as above,
+      and `upscaled` (I_LRf), of the same size, nominally in [-1, 1].
     """
     config.validate()
     degraded = keras.Input((None, None, 3), name="degraded", dtype="float32")
@@ -228,7 +228,7 @@ def build_networks(config: TwoBranchConfig) -> tuple[keras.Model, keras.Model]:
 def _connect(
     config: TwoBranchConfig, unet: StridedUnet, degraded: tf.Tensor, step: tf.Tensor | None
 ) -> Outputs:
-    """Return the three images of Fig. 2; `step` is None for a network that is not trained."""
+    """Return the three images of Fig. 2; `step` is None for the network that restores."""
     x = unet.once(FixedSize(config.input_size, name="input"))(degraded)
     if config.grayscale_input:
         x = unet.once(Greyscale(name="luma"))(x)
@@ -250,7 +250,7 @@ def _connect(
 
 
 def _upcnn(width: int, unet: StridedUnet, x: tf.Tensor, step: tf.Tensor | None) -> tf.Tensor:
-    """Return I_LRf, from five convolutions of which the middle three each double the size."""
+    """Return I_LRf from five convolutions; each of the middle three doubles the size."""
 
     def convolve(x: tf.Tensor, filters: int, name: str, size: int = 3) -> tf.Tensor:
         return unet.once(strided.convolution(filters, name, size, strides=1, use_bias=False))(x)
@@ -292,7 +292,7 @@ class TwoBranch(RestorationGAN):
     """The network, its discriminators and the objective of equations 1 to 6.
 
     Attributes:
-      extractor: of the perceptual loss; None without one, and before `compile` unless it was given.
+      extractor: of the perceptual loss; None if there is none, or before `compile` unless given.
       local_is_on: whether the local discriminator trains and judges.
     """
 
@@ -318,7 +318,7 @@ class TwoBranch(RestorationGAN):
         """Load VGG-19 if the objective needs it, and prepare for training.
 
         Raises:
-          losses.perceptual.PerceptualError: its weights cannot be had.
+          losses.perceptual.PerceptualError: its weights are not available.
           ValueError: as `RestorationModel.compile`.
         """
         if self.config.perceptual_weight and self.extractor is None:
@@ -330,7 +330,7 @@ class TwoBranch(RestorationGAN):
 
     @property
     def phase_starts(self) -> tuple[int, ...]:
-        """The local discriminator joins in phase 1 (§IV)."""
+        """0 and the step at which the local discriminator joins (§IV)."""
         start = self.config.local_start_step
         return (0, start) if "local" in self.discriminators and start else (0,)
 
@@ -352,7 +352,7 @@ class TwoBranch(RestorationGAN):
             raise ValueError(
                 f"A batch must have `hr_blurry` and `face_mask`. Got: {', '.join(batch)}."
             )
-        # Dropout and noise are keyed by the step; before `compile` there is none.
+        # Dropout and noise are keyed by the step, which does not exist before `compile`.
         optimizer = getattr(self, "generator_optimizer", None)
         step = tf.constant(0, tf.int64) if optimizer is None else optimizer.iterations
         return self.network([batch["degraded"], tf.reshape(step, [1])], training=True)
@@ -372,7 +372,7 @@ class TwoBranch(RestorationGAN):
             for name, values in errors.items():
                 terms[name] = Term(config.pixel_weight, reduce_sample(tf.abs(values), "mean"))
         if config.perceptual_weight:
-            assert self.extractor is not None  # Since `compile`.
+            assert self.extractor is not None  # Set by `compile`.
             values = perceptual_distance(
                 self.extractor, batch["target"], outputs["restored"], "absolute"
             )
@@ -402,5 +402,5 @@ class TwoBranch(RestorationGAN):
 
 
 def _signed(images: tf.Tensor) -> tf.Tensor:
-    """[0, 1] -> [-1, 1]."""
+    """Map [0, 1] to [-1, 1]."""
     return images * 2.0 - 1.0

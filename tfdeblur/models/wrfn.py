@@ -1,17 +1,17 @@
-"""WRFN: blind deblurring with a wide receptive field from the first layer on, grey or by channel.
+"""WRFN: blind deblurring with a wide receptive field from the first layer, grey or per channel.
 
 Jin, Hirsch and Favaro, "Learning Face Deblurring Fast and Wide", CVPRW 2018. Equation, figure,
 table and section numbers refer to it. Where the paper leaves a choice:
 
-- The loss is not stated: the mean squared error, which PSNR, its measure, is made of (`loss`).
-- Fig. 3's residual block can be read in two ways. Its number of parameters is certain: two biased
-  convolutions, each with a normalisation, the block of the blending network too. They are in the
-  order of the same first author's next network (CVPR 2018), norm before convolution
-  (`block_order`). That network has a ReLU in front of its last convolutions besides; here they
-  follow the blocks' sums, as no parameter tells of one.
-- Whether the input is added to the output is not said: it is, before un-resampling and at the end,
-  as in that next network (`skip_resampled`, `skip_output`).
-- Initial weights are not stated: Torch's own for the kernels, U(-a, a) with a = fan-in^(-1/2), as
+- The loss is not stated: the mean squared error, from which its measure, PSNR, derives (`loss`).
+- Fig. 3's residual block can be read in two ways. Its parameter count is certain: two biased
+  convolutions, each with a normalisation, in the blending network's block too. Their order follows
+  the same first author's next network (CVPR 2018), norm before convolution (`block_order`). That
+  network also has a ReLU before its last convolutions; here they follow the blocks' sums directly,
+  as no parameter indicates one.
+- Whether the input is added to the output is not stated: it is, before un-resampling and at the
+  end, as in that next network (`skip_resampled`, `skip_output`).
+- Initial weights are not stated: kernels use Torch's default, U(-a, a) with a = fan-in^(-1/2), as
   the paper uses Torch; biases start at 0. With `zero_init_output` training starts at the identity.
 - §4.2 prints 5s + 4bs + 4 for the receptive field, but its numbers, 193 and 204, are those of
   5s + 4bs + 8: four 3x3 convolutions widen it by 8.
@@ -42,25 +42,25 @@ BLEND_WIDTH = 32  # §5.
 
 @dataclass
 class WRFNConfig(ModelConfig):
-    """Every switch of the paper's experiments. The defaults are the paper's own; see the module.
+    """Every switch of the paper's experiments. The defaults are the paper's; see the module.
 
     Attributes:
-      channels: of the images that it is trained on (§5: grey). It restores images with any number
-        of channels, each channel by itself, with the same weights.
+      channels: of the training images (§5: grey). The network restores images with any number of
+        channels, each channel separately with the same weights.
       stride: s, the resampling factor (§4.1).
       width: C, kernels of the deblurring network's layers.
       blocks: b, residual blocks of the deblurring network.
       norm: `in` (instance, eq. 2), `bn` (batch) or `none` (Table 1).
-      swap: whether the 5x5 kernel stands at the end of the deblurring network instead of its
-        beginning, and the 3x3 kernel at the beginning (Table 1, "swap").
+      swap: whether the 5x5 kernel is at the end of the deblurring network instead of its beginning,
+        and the 3x3 kernel at the beginning (Table 1, "swap").
       block_order: `pre` (norm, ReLU, convolution, twice) or `post` (convolution, norm, ReLU,
         convolution, norm); in both, the block's input is added.
-      resampling: of the first layer: `space_to_depth`, or the equal `strided` convolution (Table
-        3), whose kernel has another shape.
+      resampling: of the first layer: `space_to_depth`, or the equivalent `strided` convolution
+        (Table 3), whose kernel has another shape.
       skip_resampled: whether the blurry image is added to the deblurring network's output.
       skip_output: whether the blurry image is added to the restored one.
       zero_init_output: whether the last convolution starts at 0 where `skip_output` adds the blurry
-        image to it. The first step then changes that convolution alone.
+        image to it. The first step then changes only that convolution.
       loss: `mse` or `l1`, in [0, 1].
     """
 
@@ -80,7 +80,7 @@ class WRFNConfig(ModelConfig):
 
     @property
     def scale(self) -> int:
-        """The restored image has the size of the blurry one."""
+        """1: the restored image has the size of the blurry one."""
         return 1
 
     @property
@@ -103,7 +103,7 @@ class WRFNConfig(ModelConfig):
         """Context in pixels on each side; None with instance norms, which see the whole image.
 
         The four blending convolutions reach 4 pixels, the deblurring network 2b + 3 cells of the
-        resampled grid; the farthest pixel of the farthest cell lies s - 1 pixels behind its first.
+        resampled grid; the farthest pixel of the farthest cell lies s - 1 pixels beyond its first.
         """
         if self.norm == "in":
             return None
@@ -111,12 +111,12 @@ class WRFNConfig(ModelConfig):
 
     @property
     def size_multiple(self) -> int:
-        """Any side will do, but tiles must keep to the resampled grid."""
+        """Any side works, but tiles must align with the resampled grid."""
         return 1 if self.halo is None else self.stride
 
     @property
     def standing_still(self) -> tuple[str, ...]:
-        """Biases in front of a norm, which removes them."""
+        """Biases before a norm, which removes them."""
         if self.norm == "none":
             return ()
         return {"pre": ("conv1/bias:0",), "post": ("conv1/bias:0", "conv2/bias:0")}[
@@ -141,8 +141,8 @@ class WRFNConfig(ModelConfig):
 def receptive_field(stride: int, blocks: int) -> int:
     """Return the side of the receptive field as §4.2 counts it: 5s + 4bs + 8, 193 by default.
 
-    The count leaves out the deblurring network's last convolution, which adds 2s, and where in its
-    cell of the resampled grid a pixel lies; `WRFNConfig.halo` is exact.
+    The count omits the deblurring network's last convolution, which adds 2s, and the position of a
+    pixel within its cell of the resampled grid; `WRFNConfig.halo` is exact.
     """
     return 5 * stride + 4 * blocks * stride + 8
 
@@ -151,8 +151,8 @@ def build_generator(config: WRFNConfig) -> keras.Model:
     """Build the network of Fig. 3: a deblurring network on the resampled image, and a blending one.
 
     `[B, H, W, C]` float32 in [0, 1] -> the same shape, float32, near [0, 1] but not clipped. Any H,
-    W and C: sides are reflected up to multiples of the stride and cropped back, and channels are
-    restored one by one, as if they were images of the batch.
+    W and C: sides are reflected up to multiples of the stride and cropped back, and each channel is
+    restored separately, as an image of the batch.
     """
     degraded = keras.Input((None, None, None), name="degraded", dtype="float32")
     planes = _FoldChannels(name="fold")(degraded)
@@ -161,7 +161,7 @@ def build_generator(config: WRFNConfig) -> keras.Model:
     x = _convolution(BLEND_WIDTH, 3, "blend_first")(sharper)
     x = _residual_block(x, config, "blend_block")
     at_identity = config.skip_output and config.zero_init_output
-    # float32, so that neither the image nor what is added to it is rounded.
+    # float32, so that neither the image nor the residual added to it is rounded.
     x = keras.layers.Conv2D(
         1,
         3,
@@ -193,13 +193,13 @@ def _deblur(blurry: tf.Tensor, config: WRFNConfig) -> tf.Tensor:
         x = _residual_block(x, config, f"block{number}")
     x = _convolution(config.stride**2, last, "deblur_last")(x)
     x = DepthToSpace(config.stride, name="un_resample")(x)
-    if config.skip_resampled:  # The same sum as that of the resampled images.
+    if config.skip_resampled:  # Equals adding the resampled images.
         x = keras.layers.Add(name="skip_resampled")([x, blurry])
     return x
 
 
 def _residual_block(x: tf.Tensor, config: WRFNConfig, name: str) -> tf.Tensor:
-    """Return Fig. 3 (b) of `x`; as many channels, two 3x3 convolutions."""
+    """Connect the block of Fig. 3 (b): two 3x3 convolutions that keep the number of channels."""
     width = x.shape[-1]
     branch = x
     for number in (1, 2):
@@ -228,12 +228,12 @@ def _convolution(filters: int, kernel_size: int, name: str) -> keras.layers.Laye
 
 
 def _torch_uniform() -> keras.initializers.Initializer:
-    """U(-a, a) with a = fan-in^(-1/2): variance 1 / (3 fan-in)."""
+    """Return U(-a, a) with a = fan-in^(-1/2): variance 1 / (3 fan-in)."""
     return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
 
 class _FoldChannels(keras.layers.Layer):
-    """`[B, H, W, C]` -> `[B * C, H, W, 1]`: each channel as an image of its own."""
+    """Turns each channel into an image: `[B, H, W, C]` -> `[B * C, H, W, 1]`."""
 
     def __init__(self, name: str):
         super().__init__(name=name, trainable=False, autocast=False)
@@ -244,7 +244,7 @@ class _FoldChannels(keras.layers.Layer):
 
 
 class _UnfoldChannels(keras.layers.Layer):
-    """(`[B * C, H, W, 1]`, the images that were folded) -> `[B, H, W, C]`."""
+    """Undoes the folding: (`[B * C, H, W, 1]`, the images that were folded) -> `[B, H, W, C]`."""
 
     def __init__(self, name: str):
         super().__init__(name=name, trainable=False, autocast=False)
@@ -264,7 +264,7 @@ class WRFN(RestorationModel):
         self.config = config
 
     def generator_terms(self, batch: Batch, outputs: Outputs) -> dict[str, Term]:
-        """Return the mean squared or the mean absolute error."""
+        """Return the mean squared or mean absolute error."""
         target, restored = batch["target"], outputs["restored"]
         if self.config.loss == "mse":
             return {"pixel": Term(1.0, squared_error(target, restored))}

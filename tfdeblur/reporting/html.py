@@ -1,7 +1,6 @@
-"""One self-contained HTML page: text, tables and pictures, nothing fetched from anywhere.
+"""Self-contained HTML pages of text, tables and pictures that load nothing from elsewhere.
 
-The functions below return markup; every text that they are given is escaped. `build_page` joins
-their results:
+The functions below return markup and escape all text arguments. `build_page` joins their results:
 
     page = build_page("Results", [paragraph("On 64 pages."), table(["", "PSNR"], rows)])
 """
@@ -42,7 +41,7 @@ $body
 
 
 def build_page(title: str, parts: Iterable[str]) -> str:
-    """Return a whole page with `title` (text) above `parts` (markup from the functions below)."""
+    """Return a full page with `title` (text) above `parts` (markup from the functions below)."""
     return _PAGE.substitute(title=escape(title), body="\n".join(parts))
 
 
@@ -57,7 +56,7 @@ def paragraph(text: str) -> str:
 
 
 def table(headers: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table; cells are turned into text with `str` and escaped.
+    """Return a table; cells are converted with `str` and escaped.
 
     Raises:
       ValueError: a row has more or fewer cells than `headers`.
@@ -77,7 +76,7 @@ def _table_row(tag: str, cells: Sequence[object]) -> str:
 
 
 def picture(image: np.ndarray, caption: str) -> str:
-    """Return a figure with the image embedded as PNG; `caption` is its alternative text as well.
+    """Return a figure with the image embedded as PNG; `caption` is also its alternative text.
 
     Args:
       image: `[H, W, 3] uint8`.

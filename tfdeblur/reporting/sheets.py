@@ -1,7 +1,7 @@
 """Contact sheets: captioned images side by side, in numpy and Pillow.
 
-Pixels are shown as they are: large pictures are cropped around their centre, small ones enlarged by
-a whole factor without interpolation, nothing is resampled.
+Pixels are shown unchanged: large pictures are cropped around their centre and small ones enlarged
+by an integer factor without interpolation; nothing is resampled.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ INK = 24
 
 
 class Picture(NamedTuple):
-    """An image `[H, W, 3] uint8` and the caption under it, which may have several lines."""
+    """An image `[H, W, 3] uint8` and its caption, which may have several lines."""
 
     image: np.ndarray
     caption: str
@@ -31,13 +31,13 @@ def contact_sheet(
 
     Args:
       rows: at least one row with at least one picture; rows may differ in length.
-      smallest: if no picture has a side of this many pixels, all are enlarged by the one whole
-        factor that brings the longest side closest to it from above.
-      largest: what is longer is cropped around the centre to this many pixels.
+      smallest: if no picture has a side of this many pixels, all are enlarged by the smallest
+        common integer factor that gives the longest side at least as many.
+      largest: longer sides are cropped around the centre to this many pixels.
 
     Returns:
-      `[H, W, 3] uint8`; every cell is as large as the largest picture, pictures are top-left in
-      theirs.
+      `[H, W, 3] uint8`; every cell is as large as the largest picture, and pictures are at the top
+      left of their cells.
 
     Raises:
       ValueError: there is no picture, or one is not `[H, W, 3] uint8`.
@@ -90,7 +90,7 @@ def _write(draw: ImageDraw.ImageDraw, corner: tuple[int, int], text: str, width:
 
 
 def _shorten(line: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> str:
-    """Cut `line` so that it stays within `width` pixels, three dots for what is missing."""
+    """Shorten `line` to at most `width` pixels, ending with three dots if anything was cut."""
     if font.getlength(line) <= width:
         return line
     while line and font.getlength(line + "...") > width:

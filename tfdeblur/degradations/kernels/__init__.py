@@ -1,8 +1,8 @@
 """Point spread functions, as pure functions of a numpy Generator.
 
 Every `*_psf` function returns a float32 array of odd sides that is non-negative and sums to 1, with
-its centroid within one pixel of the centre. `*_psf(rng)` functions also return what they drew,
-numbers by name.
+its centroid within one pixel of the centre. `*_psf(rng)` functions also return their drawn
+parameters, numbers by name.
 
 | family | file | source |
 |---|---|---|
@@ -10,7 +10,7 @@ numbers by name.
 | trajectory | trajectory.py | Boracchi and Foi 2012; Qi et al. |
 | spline | spline.py | Chakrabarti 2016; WRFN |
 | Gaussian | gaussian.py | the usual stand-in for an unknown lens |
-| wide | wide.py | ours: all of these kinds, for photographs of strangers |
+| wide | wide.py | ours: all of these kinds, for arbitrary photographs |
 """
 
 from tfdeblur.degradations.kernels.gaussian import (

@@ -1,12 +1,12 @@
 """Gaussian kernels, isotropic and anisotropic: the usual stand-in for an unknown lens.
 
-None of the papers draws them; the ranges are ours.
+No paper draws them; the ranges are ours.
 """
 
 import numpy as np
 
 GAUSSIAN_SIGMAS = (0.5, 4.0)  # Pixels.
-_REACH = 4.0  # Standard deviations; what is cut off weighs 1e-4.
+_REACH = 4.0  # Standard deviations; the truncated tail weighs 1e-4.
 
 
 def gaussian_psf(sigma: float, sigma_across: float | None = None, angle: float = 0.0) -> np.ndarray:
@@ -15,8 +15,7 @@ def gaussian_psf(sigma: float, sigma_across: float | None = None, angle: float =
     Args:
       sigma: standard deviation s in pixels along the axis a, > 0.
       sigma_across: standard deviation t in pixels across it, > 0; by default `sigma`.
-      angle: direction of a in degrees, counter-clockwise from the horizontal as one looks at the
-        image.
+      angle: direction of a in degrees, counter-clockwise from the horizontal in the viewed image.
 
     Returns:
       float32 of side `2 * ceil(4 * the larger sigma) + 1`.
@@ -42,11 +41,11 @@ def random_gaussian_psf(
 ) -> tuple[np.ndarray, dict[str, float]]:
     """Draw a Gaussian kernel: sigma ~ U(0.5, 4) px, one for each axis unless isotropic.
 
-    An anisotropic kernel has also an angle ~ U(0, 180) degrees.
+    An anisotropic kernel also has an angle ~ U(0, 180) degrees.
 
     Returns:
-      The kernel, of odd side at most 33 px, and what was drawn (`sigma`; also `sigma_across` and
-      `angle` if anisotropic).
+      The kernel, of odd side at most 33 px, and the drawn parameters (`sigma`; also `sigma_across`
+      and `angle` if anisotropic).
     """
     drawn = {"sigma": float(rng.uniform(*GAUSSIAN_SIGMAS))}
     if not isotropic:

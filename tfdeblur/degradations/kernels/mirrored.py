@@ -1,4 +1,4 @@
-"""Blur of 8-bit images, whole or a window of them: exact and, for the papers' kernels, fast."""
+"""Blur 8-bit images or windows of them: exact and, for the papers' kernels, fast."""
 
 import functools
 from typing import NamedTuple
@@ -8,35 +8,35 @@ import numpy as np
 
 from tfdeblur.degradations.kernels.psf import blur
 
-_UNITS = 1 << 16  # Of a weight; 255 * 2^16 < 2^24, so that float32 holds every sum exactly.
+_UNITS = 1 << 16  # Per weight of 1; 255 * 2^16 < 2^24, so float32 holds every sum exactly.
 _SUM_TOLERANCE = 1e-4  # A quarter of a level of 8 bits is 1e-3.
-_TAPS_MAX = 512  # More than any kernel of the papers has; above, a Fourier transform is faster.
-_PART_AREA_MAX = 129  # Above, cv2.filter2D takes a Fourier transform.
+_TAPS_MAX = 512  # More than any of the papers' kernels; above it, a Fourier transform is faster.
+_PART_AREA_MAX = 129  # Above it, cv2.filter2D uses a Fourier transform.
 
 
 def blur_mirrored(
     image: np.ndarray, psf: np.ndarray, window: tuple[int, int, int, int] | None = None
 ) -> np.ndarray:
-    """Convolve an image with a kernel; beyond its borders the image is mirrored (…b a|a b c…).
+    """Convolve an image with a kernel, mirroring the image at its borders (…b a|a b c…).
 
-    Only the pixels that the window sees and the weights that are not 0 are worked on. Weights are
-    taken in units of 2^-16, their sum stays 1: float32 holds every sum exactly, so that the result
-    is the same bit by bit on every machine, for a window as for the whole image, and a constant
-    image stays constant. A kernel of more than 512 weights is taken as it is and goes through a
-    Fourier transform, which is exact to about 1e-4.
+    Only the pixels that the window sees and non-zero weights are processed. Weights are rounded to
+    units of 2^-16, keeping their sum at 1. float32 then holds every sum exactly, so the result is
+    bit-identical on every machine and for windows and whole images, and constant images stay
+    constant. A kernel with more than 512 weights is used unrounded with a Fourier transform, which
+    is exact to about 1e-4.
 
     Args:
       image: `[H, W]` or `[H, W, C]` uint8.
       psf: a kernel, see `check_psf`.
-      window: top, left, height and width in pixels of what is wanted of the result, within the
-        image; by default the whole.
+      window: top, left, height and width in pixels of the part to compute, within the image; by
+        default the whole image.
 
     Returns:
       float32 `[height, width(, C)]` in [0, 255].
 
     Raises:
-      ValueError: `image` is not uint8, `psf` not square with an odd side, non-negative and of sum
-        1, or the window leaves the image.
+      ValueError: `image` is not uint8, `psf` is not square with an odd side, non-negative and of
+        sum 1, or the window extends beyond the image.
     """
     if image.dtype != np.uint8 or image.ndim not in (2, 3):
         raise ValueError(f"`image` must be [H, W(, C)] uint8. Got: {image.shape} {image.dtype}.")
@@ -58,12 +58,12 @@ def blur_mirrored(
 
 
 class _Prepared(NamedTuple):
-    """What a kernel is worked with.
+    """A kernel prepared for blurring.
 
     Attributes:
       sides: height and width of its weights without the zeros around them, both odd.
       parts: (row, column, weights in units), to be correlated and summed.
-      dense: the kernel itself, if there are too many or too wide parts.
+      dense: the kernel itself, if there are too many parts or they are too wide.
     """
 
     sides: tuple[int, int]
@@ -71,7 +71,7 @@ class _Prepared(NamedTuple):
     dense: np.ndarray | None
 
 
-@functools.lru_cache(maxsize=1024)  # Qi et al. have 800 kernels, of which each is used 400 times.
+@functools.lru_cache(maxsize=1024)  # Qi et al. use each of 800 kernels 400 times.
 def _prepare(content: bytes, dtype: str, shape: tuple[int, ...]) -> _Prepared:
     psf = np.frombuffer(content, dtype).reshape(shape)
     weights = _flipped_units(psf)
@@ -82,9 +82,9 @@ def _prepare(content: bytes, dtype: str, shape: tuple[int, ...]) -> _Prepared:
 
 
 def _flipped_units(psf: np.ndarray) -> np.ndarray:
-    """Return a kernel's weights in units, turned by 180 degrees, without zeros around them.
+    """Return a kernel's weights in units, rotated by 180 degrees, without zeros around them.
 
-    As much is cut off on opposite sides, so that the middle stays the middle.
+    Opposite sides are cropped equally, so the middle stays in place.
     """
     running = np.cumsum(psf, dtype=np.float64)
     square = psf.ndim == 2 and psf.shape[0] == psf.shape[1] and len(psf) % 2 == 1
@@ -106,7 +106,7 @@ def _flipped_units(psf: np.ndarray) -> np.ndarray:
 def _surroundings(
     image: np.ndarray, window: tuple[int, int, int, int], sides: tuple[int, int]
 ) -> np.ndarray:
-    """Cut out a window and what a kernel of odd sides sees around it, mirrored if need be."""
+    """Cut out a window and what a kernel of odd sides sees around it, mirrored where needed."""
     (above, rows, below), (before, columns, after) = (
         _reach(length, start, size, side // 2)
         for length, start, size, side in zip(
@@ -114,22 +114,22 @@ def _surroundings(
         )
     )
     inside = image[rows, columns]
-    # It reaches further inwards than what is missing: nothing else is mirrored.
+    # `inside` extends further inwards than the missing border, so it holds all mirrored pixels.
     region = cv2.copyMakeBorder(inside, above, below, before, after, cv2.BORDER_REFLECT)
     return region.reshape(*region.shape[:2], *image.shape[2:])
 
 
 def _reach(length: int, start: int, size: int, more: int) -> tuple[int, slice, int]:
-    """Widen a stretch by `more` on both sides: what there is, and how much is missing where."""
+    """Widen a range by `more` on both sides; return the part inside and the amounts missing."""
     first, last = start - more, start + size + more
     return max(0, -first), slice(max(0, first), min(length, last)), max(0, last - length)
 
 
 def _parts(weights: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
-    """Cut weights into (row, column, part), without rows and columns of zeros around each part.
+    """Split weights into (row, column, part), without zero rows and columns around each part.
 
-    Parts are small enough for cv2.filter2D to sum, which skips zeros, rather than transform; a row
-    that is too wide makes a part of its own.
+    Parts are small enough that cv2.filter2D sums directly, skipping zeros, instead of transforming;
+    a row that is too wide becomes a part of its own.
     """
     used = weights != 0
     firsts = used.argmax(axis=1).tolist()

@@ -1,19 +1,19 @@
-"""What every family of kernels is made with: splat, combine, centre, check and blur."""
+"""Functions shared by all families of kernels: splat, combine, centre, check and blur."""
 
 import cv2
 import numpy as np
 
-SUM_TOLERANCE = 1e-6  # Of a kernel's sum; float32 rounding of the weights stays far below.
+SUM_TOLERANCE = 1e-6  # Of a kernel's sum; float32 rounding of the weights is far smaller.
 
 
 def splat(points: np.ndarray, size: int, weights: np.ndarray | None = None) -> np.ndarray:
     """Distribute points bilinearly over a grid.
 
     Args:
-      points: `[N, 2]` positions (x, y) in pixels relative to the centre of the grid; points that
-        fall outside are refused.
+      points: `[N, 2]` positions (x, y) in pixels relative to the centre of the grid; points outside
+        are refused.
       size: odd side of the grid in pixels.
-      weights: `[N]`, how much each point counts; by default 1.
+      weights: `[N]`, the weight of each point; by default 1.
 
     Returns:
       float32 `[size, size]`; every point adds weight / N, so that it sums to 1 by default.
@@ -39,7 +39,7 @@ def splat(points: np.ndarray, size: int, weights: np.ndarray | None = None) -> n
 
 
 def combine_psfs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Convolve two kernels: the blur of one after the other, `[h1 + h2 - 1, w1 + w2 - 1]`."""
+    """Convolve two kernels, `[h1 + h2 - 1, w1 + w2 - 1]`: one blur after the other."""
     top, left = second.shape[0] - 1, second.shape[1] - 1
     padded = cv2.copyMakeBorder(first, top, top, left, left, cv2.BORDER_CONSTANT)
     combined = cv2.filter2D(padded, -1, second[::-1, ::-1], borderType=cv2.BORDER_CONSTANT)
@@ -51,17 +51,17 @@ def combine_psfs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def centre_psf(weights: np.ndarray) -> np.ndarray:
-    """Pad a kernel with zeros so that its centroid is the middle pixel, and normalise it.
+    """Zero-pad a kernel so that its centroid is the middle pixel, and normalise it.
 
     Args:
       weights: `[h, w]`, non-negative, not all zero; sides of any parity.
 
     Returns:
-      float32, square, of the smallest odd side that has the pixel nearest to the centroid in its
+      float32, square, of the smallest odd side that puts the pixel nearest to the centroid in the
       middle; sums to 1.
 
     Raises:
-      ValueError: `weights` is not of that kind.
+      ValueError: `weights` does not meet these conditions.
     """
     fits = weights.ndim == 2 and weights.size > 0 and np.isfinite(weights).all()
     if not fits or weights.min() < 0:
@@ -75,7 +75,7 @@ def centre_psf(weights: np.ndarray) -> np.ndarray:
     middle = []
     for axis, length in enumerate(weights.shape):
         mean = float(weights.sum(axis=1 - axis) @ np.arange(length)) / total
-        middle.append(int(np.floor(round(mean, 9) + 0.5)))  # A tie must not hang on the last bit.
+        middle.append(int(np.floor(round(mean, 9) + 0.5)))  # Ties must not depend on the last bit.
     half = max(max(at, length - 1 - at) for at, length in zip(middle, weights.shape, strict=True))
     psf = np.zeros((2 * half + 1, 2 * half + 1))
     top, left = half - middle[0], half - middle[1]
@@ -84,11 +84,11 @@ def centre_psf(weights: np.ndarray) -> np.ndarray:
 
 
 def check_psf(psf: np.ndarray) -> None:
-    """Make sure that an array is a kernel.
+    """Check that an array is a kernel.
 
     Raises:
       ValueError: it is not float32, square with an odd side, finite and non-negative, or its sum
-        is not 1 to within 1e-6. The message is a predicate, to be put behind the kernel's name.
+        is not 1 to within 1e-6. The message is a predicate to append to the kernel's name.
     """
     if psf.dtype != np.float32 or psf.ndim != 2:
         raise ValueError(f"must be [S, S] float32. Got: {psf.shape} {psf.dtype}.")
@@ -104,7 +104,7 @@ def check_psf(psf: np.ndarray) -> None:
 
 
 def _summary(array: np.ndarray) -> str:
-    """Say in a few words what an array of numbers holds."""
+    """Summarise the content of a numeric array."""
     if array.size == 0:
         return f"{array.shape}, empty"
     strange = int(array.size - np.isfinite(array).sum())
@@ -113,7 +113,7 @@ def _summary(array: np.ndarray) -> str:
 
 
 def blur(image: np.ndarray, psf: np.ndarray) -> np.ndarray:
-    """Convolve an image with a kernel where the kernel fits ("valid").
+    """Convolve an image with a kernel wherever the kernel fits ("valid").
 
     Args:
       image: float32 `[H, W]` or `[H, W, C]`.

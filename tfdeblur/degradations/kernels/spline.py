@@ -10,7 +10,7 @@ import numpy as np
 
 from tfdeblur.degradations.kernels.psf import centre_psf
 
-SPLINE_EXTENTS = (24, 16, 8)  # Pixels; the paper drew a third of its kernels in each.
+SPLINE_EXTENTS = (24, 16, 8)  # Pixels; the paper drew a third of its kernels with each.
 SPLINE_PSF_SIZE = 41  # Pixels.
 _POINTS = 6
 _SAMPLES = _POINTS * 5000
@@ -19,12 +19,12 @@ _SAMPLES = _POINTS * 5000
 def cubic_spline(values: np.ndarray, samples: int) -> np.ndarray:
     """Interpolate equispaced values with the not-a-knot cubic spline.
 
-    The spline has two continuous derivatives, and its third derivative is continuous, too, at the
-    second and at the last but one value: a cubic polynomial is reproduced as it is.
+    The spline has two continuous derivatives; its third derivative is also continuous at the second
+    and second-to-last values, so cubic polynomials are reproduced exactly.
 
     Args:
       values: `[N, ...]`, N >= 4, at the parameters 0, 1, ..., N - 1.
-      samples: at how many equispaced parameters from 0 to N - 1 to evaluate, at least 2.
+      samples: number of equispaced parameters from 0 to N - 1 to evaluate at, at least 2.
 
     Returns:
       float64 `[samples, ...]`.
@@ -42,7 +42,7 @@ def cubic_spline(values: np.ndarray, samples: int) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _basis(count: int, samples: int) -> np.ndarray:
-    """Return `[samples, count]`: what each value adds to each sample."""
+    """Return `[samples, count]`: the contribution of each value to each sample."""
     # The second derivatives m solve equations @ m = differences @ values.
     equations, differences = np.zeros((count, count)), np.zeros((count, count))
     for row in range(1, count - 1):
@@ -65,12 +65,12 @@ def _basis(count: int, samples: int) -> np.ndarray:
 def spline_psf(
     rng: np.random.Generator, extent: int | None = None
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """Draw one kernel of Chakrabarti.
+    """Draw one of Chakrabarti's kernels.
 
     A not-a-knot cubic spline through six points, their coordinates uniform over 1..extent, sampled
-    30,000 times, clipped to 1..extent and rounded. Each pixel that is visited weighs
-    max(0, 1 + N(0, 1) / 2), however often the curve passes. The pixel nearest to the centroid
-    becomes the middle; what does not fit into 41 px then, or has no weight, is drawn again.
+    30,000 times, clipped to 1..extent and rounded. Each visited pixel weighs max(0, 1 + N(0, 1) /
+    2), however often the curve passes it. The pixel nearest to the centroid becomes the middle; a
+    kernel that then does not fit into 41 px, or has no weight, is drawn again.
 
     Args:
       rng: source of every draw.
@@ -78,10 +78,10 @@ def spline_psf(
         `SPLINE_EXTENTS`.
 
     Returns:
-      The kernel, `[41, 41]`, and what was drawn (`extent`).
+      The kernel, `[41, 41]`, and the drawn parameters (`extent`).
 
     Raises:
-      ValueError: `extent` is outside its range.
+      ValueError: `extent` is out of range.
     """
     if extent is None:
         extent = int(rng.choice(SPLINE_EXTENTS))
@@ -91,7 +91,7 @@ def spline_psf(
         points = rng.integers(1, extent + 1, (_POINTS, 2))
         curve = cubic_spline(points, _SAMPLES)
         np.clip(curve, 1, extent, out=curve)
-        # The curve often meets .5 exactly: which way it goes must not hang on the last bit.
+        # The curve often meets .5 exactly; rounding must not depend on the last bit.
         np.round(curve, 9, out=curve)
         pixels = (curve + 0.5).astype(np.int64) - 1
         visited = np.zeros((extent, extent), bool)

@@ -60,7 +60,7 @@ def random_walk_psf(rng: np.random.Generator, size: int) -> np.ndarray:
     points -= points.sum(axis=0) / steps
     extent = rng.uniform(0.2, 0.9) * (size - 2)
     points *= extent / max(float((points.max(axis=0) - points.min(axis=0)).max()), 1e-6)
-    # A lopsided walk reaches further than half its extent from its mean; keep it on the grid.
+    # A lopsided walk extends further than half its size from its mean; keep it on the grid.
     half = size // 2
     points *= min(1.0, half / float(np.abs(points).max()))
     # x * (half / x) may round to above half.
@@ -68,12 +68,12 @@ def random_walk_psf(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def text_psf(rng: np.random.Generator) -> tuple[np.ndarray, dict[str, float]]:
-    """Draw one kernel of Hradiš et al.: anti-aliased disc convolved with a random walk.
+    """Draw a kernel of Hradiš et al.: an anti-aliased disc convolved with a random walk.
 
     Disc radius U(0, 4) px, walk size uniform over the odd sizes 5..21 px.
 
     Returns:
-      The kernel, of odd side at most 29 px, and what was drawn (`disc_radius`, `walk_size`).
+      The kernel, of odd side at most 29 px, and the drawn `disc_radius` and `walk_size`.
     """
     radius = float(rng.uniform(0.0, DISC_RADIUS_MAX))
     size = WALK_SIZES[rng.integers(len(WALK_SIZES))]

@@ -1,8 +1,7 @@
 """Trajectory kernels: the path of a shaken camera, exposed for different times.
 
 After Boracchi and Foi, "Modeling the Performance of Image Restoration From Motion Blur" (IEEE TIP
-2012), as their released code draws them; Qi et al. take 800 of them with different exposure
-vectors.
+2012), as their released code draws them; Qi et al. use 800 of them with different exposure vectors.
 """
 
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ import numpy as np
 
 from tfdeblur.degradations.kernels.psf import splat
 
-ANXIETIES = (0.01, 0.009, 0.008, 0.007, 0.005, 0.003)  # Those of DeblurGAN's port.
+ANXIETIES = (0.01, 0.009, 0.008, 0.007, 0.005, 0.003)  # From DeblurGAN's port.
 EXPOSURES = (0.25, 0.5, 1.0)
 TRAJECTORY_SIZES = tuple(range(13, 29, 2))  # Pixels, odd; Qi et al.
 _LENGTH = 60.0  # Pixels; the default of the authors' code.
@@ -21,7 +20,7 @@ _SAMPLES = 2000
 def trajectory(
     rng: np.random.Generator, length: float, anxiety: float, samples: int = _SAMPLES
 ) -> np.ndarray:
-    """Draw the path of a camera that is shaken, pulled back to its start, and jerked at times.
+    """Draw the path of a camera that is shaken, pulled back to its start and sometimes jerked.
 
     With the step s = length / (samples - 1) and v its velocity, complex:
 
@@ -36,8 +35,8 @@ def trajectory(
     Args:
       rng: source of every draw.
       length: arc length in pixels, > 0.
-      anxiety: how nervous the hand is, >= 0.
-      samples: how many positions, at least 2.
+      anxiety: unsteadiness of the hand, >= 0.
+      samples: number of positions, at least 2.
 
     Returns:
       float64 `[samples, 2]`, (x, y) in pixels, from (0, 0).
@@ -55,7 +54,7 @@ def trajectory(
     tremor = rng.uniform(0.0, 10.0)
     jerk_rate = rng.uniform(0.0, 0.2) * anxiety
     angle = rng.uniform(0.0, 2 * np.pi)
-    # Python's complex numbers: numpy's scalars make this loop ten times as slow.
+    # Python's complex numbers, as numpy's scalars make this loop ten times slower.
     shakes = (tremor * rng.standard_normal((samples - 1, 2))).view(complex)[:, 0].tolist()
     jerked = (rng.random(samples - 1) < jerk_rate).tolist()
     turns = np.exp(1j * (np.pi + rng.uniform(-0.5, 0.5, samples - 1))).tolist()
@@ -77,15 +76,15 @@ def exposure_psfs(points: np.ndarray, size: int, exposures: Sequence[float]) -> 
     """Expose one trajectory for several times: each PSF contains those of shorter times.
 
     Args:
-      points: `[N, 2]` as `trajectory` returns them, shifted so that (0, 0) is the middle of the
-        kernel; see `splat` for those that fall outside.
+      points: `[N, 2]` as returned by `trajectory`, shifted so that (0, 0) is the middle of the
+        kernel; see `splat` for points outside.
       size: odd side in pixels.
       exposures: fractions T of the whole time, increasing, in (0, 1].
 
     Returns:
       float32 `[len(exposures), size, size]`. Number j holds the first T_j N positions, each with
-      the weight 1 / N, one that is cut by the end of the exposure with less: it sums to T_j. Divide
-      by that for a kernel.
+      weight 1 / N, or less for the one cut by the end of the exposure. It sums to T_j; divide by
+      that to get a kernel.
 
     Raises:
       ValueError: `exposures` is not increasing within (0, 1], or as `splat`.
@@ -108,18 +107,18 @@ def trajectory_psf(
     """Draw one kernel of a given size.
 
     A trajectory of 60 px with an anxiety from `ANXIETIES`, exposed for a fraction from `EXPOSURES`.
-    What is exposed is centred on its centroid and, where its bounding box is larger than size - 2,
+    The exposed part is centred on its centroid and, if its bounding box is larger than size - 2,
     shrunk to that.
 
-    Paper: kernels of 13 to 27 px "with different exposure vectors"; how they are fitted into that
-    size is not stated and is ours.
+    Paper: kernels of 13 to 27 px "with different exposure vectors"; it does not say how they are
+    fitted into that size, so the method is ours.
 
     Args:
       rng: source of every draw.
       size: odd side in pixels, at least 3; by default one of `TRAJECTORY_SIZES`.
 
     Returns:
-      The kernel `[size, size]` and what was drawn (`anxiety`, `exposure`, `size`).
+      The kernel `[size, size]` and the drawn parameters (`anxiety`, `exposure`, `size`).
 
     Raises:
       ValueError: `size` is even or too small.
@@ -134,7 +133,7 @@ def trajectory_psf(
     points -= points.mean(axis=0)
     extent = float(np.ptp(points, axis=0).max())
     points *= min(1.0, (size - 2) / extent)
-    # A lopsided path reaches further than half its extent from its mean; keep it on the grid.
+    # A lopsided path extends further than half its size from its mean; keep it on the grid.
     half = size // 2
     points *= min(1.0, half / float(np.abs(points).max()))
     psf = splat(np.clip(points, -half, half), size)  # x * (half / x) may round to above half.

@@ -1,7 +1,7 @@
-"""Wide kernels: what the blur of a stranger's photograph may be, motion and lens, small and large.
+"""Wide kernels: the blur of arbitrary photographs, by motion and lens, small and large.
 
-None of the papers draws them; the shares and ranges are ours. Each kernel's centroid lies within
-half a pixel of its middle, so that an answer to its blur is not displaced.
+No paper draws them; the shares and ranges are ours. Each kernel's centroid lies within half a pixel
+of its middle, so restored images are not displaced.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from tfdeblur.degradations.kernels.spline import spline_psf
 from tfdeblur.degradations.kernels.text import disc_psf
 from tfdeblur.degradations.kernels.trajectory import ANXIETIES, EXPOSURES, trajectory
 
-WIDE_SHARES = {  # Of the kernels.
+WIDE_SHARES = {  # Share of kernels by kind.
     "trajectory": 0.22,
     "spline": 0.20,
     "shake": 0.18,
@@ -26,24 +26,24 @@ WIDE_SHARES = {  # Of the kernels.
 WIDE_SIZES = tuple(range(5, 33, 2))  # Pixels; the larger extent of a motion.
 _MOTIONS = ("trajectory", "spline", "shake")
 _DISC_RADII = (0.5, 4.0)
-_LENS_RADII = (0.6, 2.0)  # Behind a motion.
+_LENS_RADII = (0.6, 2.0)  # Of a disc after a motion.
 _LENS_SIGMAS = (0.3, 1.2)
-_LENGTH = 60.0  # Of a trajectory before it is brought to its size.
+_LENGTH = 60.0  # Of a trajectory before it is scaled to its size.
 
 
 def wide_psf(rng: np.random.Generator) -> tuple[np.ndarray, dict[str, Any]]:
-    """Draw one kernel, of a kind by `WIDE_SHARES`.
+    """Draw one kernel, of a kind chosen by `WIDE_SHARES`.
 
     - `trajectory`, `shake`: a path of Boracchi and Foi, exposed for a fraction from `EXPOSURES`, or
-      a damped walk that may drift; moved to its centroid and enlarged or shrunk until the larger
-      side of its bounding box covers a size from `WIDE_SIZES`.
-    - `spline`: Chakrabarti's, in a square of such a size.
-    - `gaussian`, `anisotropic_gaussian`: as those families; `disc`: radius U(0.5, 4) px.
+      a damped walk that may drift; centred on its centroid and scaled until the larger side of its
+      bounding box covers a size from `WIDE_SIZES`.
+    - `spline`: Chakrabarti's, in a square with a side from `WIDE_SIZES`.
+    - `gaussian`, `anisotropic_gaussian`: as in those families; `disc`: radius U(0.5, 4) px.
     - `composition`: one of the motions, then a disc of radius U(0.6, 2) px or a Gaussian with sigma
       U(0.3, 1.2) px.
 
     Returns:
-      The kernel, and what was drawn: `kind`, and the parameters of that kind.
+      The kernel, and the drawn `kind` and its parameters.
     """
     kind = str(rng.choice(list(WIDE_SHARES), p=list(WIDE_SHARES.values())))
     if kind == "disc":
@@ -68,12 +68,12 @@ def wide_psf(rng: np.random.Generator) -> tuple[np.ndarray, dict[str, Any]]:
 
 
 def filling_psf(points: np.ndarray, size: int) -> np.ndarray:
-    """Splat a path that is moved to its centroid and scaled until it fills a size.
+    """Splat a path, centred on its centroid and scaled to fill a size.
 
     Args:
-      points: `[N, 2]`, equally exposed positions, not all the same.
-      size: what the larger side of their bounding box shall cover, in pixels, at least 2: from the
-        first pixel's centre to the last one's are size - 1.
+      points: `[N, 2]`, equally exposed positions, not all equal.
+      size: pixels that the larger side of their bounding box covers, at least 2; the first and last
+        pixels' centres are size - 1 apart.
 
     Returns:
       A kernel with its centroid in the middle; a lopsided path makes its side larger than `size`.
@@ -101,7 +101,7 @@ def _path_psf(rng: np.random.Generator, motion: str, size: int) -> np.ndarray:
 
 
 def _walk(rng: np.random.Generator) -> np.ndarray:
-    """Draw a hand's walk: damped velocity, random acceleration and, in half of them, a drift."""
+    """Draw a hand's walk: damped velocity, random acceleration and, half the time, a drift."""
     steps = int(rng.integers(200, 800))
     damping = rng.uniform(0.9, 0.998)
     drift = rng.standard_normal(2) * rng.uniform(0, 2) * (rng.random() < 0.5)

@@ -1,4 +1,4 @@
-"""Fonts and texts of the rendered pages: listed, licensed, hashed, and split once for all."""
+"""Fonts and texts of the rendered pages: listed, licensed, hashed and permanently split."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 SPLITS = ("train", "validation", "test")
-# Greek letters and operators come from one family of each split: many families lack some.
+# Greek letters and operators come from one family per split, as many families lack some.
 SYMBOL_FAMILIES = {
     "train": "TeX Gyre Termes",
     "validation": "GFS Didot",
@@ -24,7 +24,7 @@ class Family:
     files: dict[str, Path]
 
     def file(self, style: str) -> Path:
-        """Return the file of `style`, or of the regular style where the family has no such one."""
+        """Return the file of `style`, or of the regular style if the family lacks it."""
         return self.files.get(style, self.files["regular"])
 
 
@@ -35,7 +35,7 @@ def source_hashes() -> dict[str, str]:
 
 @lru_cache
 def families(split: str) -> tuple[Family, ...]:
-    """Return the font families of one split; no family stands in two.
+    """Return the font families of one split; no family is in two splits.
 
     Raises:
       ValueError: `split` is unknown, or a file differs from its recorded hash.
@@ -47,13 +47,13 @@ def families(split: str) -> tuple[Family, ...]:
 
 
 def symbol_family(split: str) -> Family:
-    """Return the family that formulas take Greek letters and operators from."""
+    """Return the family for Greek letters and operators in formulas."""
     return next(each for each in families(split) if each.name == SYMBOL_FAMILIES[split])
 
 
 @lru_cache
 def texts(split: str) -> tuple[tuple[str, ...], ...]:
-    """Return the texts of one split, each as its paragraphs; no text stands in two splits."""
+    """Return the texts of one split, each as its paragraphs; no text is in two splits."""
     files = [_verified(entry) for entry in _entries("texts", split)]
     return tuple(tuple(file.read_text("ascii").splitlines()) for file in files)
 

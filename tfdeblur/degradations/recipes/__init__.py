@@ -1,14 +1,14 @@
-"""Degradation recipes, one for each of the papers' data: sharp image, random numbers -> pair.
+"""Degradation recipes, one per data set of the papers: sharp image, random numbers -> pair.
 
-Whatever is drawn comes from the numpy Generator that is passed in, see `example_rng`: any pair can
-be made again alone, on any machine, in any order. Images are uint8, and are rounded to 8 bits after
-the noise and after every resizing, which is MATLAB's bicubic.
+All draws come from the numpy Generator that is passed in (see `example_rng`), so any pair can be
+reproduced alone, on any machine, in any order. Images are uint8 and are rounded to 8 bits after the
+noise and after every resizing, which is MATLAB's bicubic.
 
 | recipe | data | file |
 |---|---|---|
 | `TextRecipe` | SCGAN's text | text.py |
 | `ScganFaceRecipe` | SCGAN's faces | scgan_face.py |
-| `FreshFaceRecipe` | ours, for SCGAN: its faces, new at each reading | fresh_face.py |
+| `FreshFaceRecipe` | ours, for SCGAN: its faces, redrawn on each read | fresh_face.py |
 | `EnhanceUnetRecipe` | Qi et al.'s faces | enhance_unet.py |
 | `WrfnRecipe` | WRFN's grey faces | wrfn.py |
 | `WideRecipe` | ours, for WRFN: squares of any photograph | wide.py |

@@ -1,4 +1,4 @@
-"""Qi et al.'s faces (MTAP 2020, §4): 800 kernels of shaken cameras, 40 for each photograph."""
+"""Qi et al.'s faces (MTAP 2020, §4): 800 camera-shake kernels, 40 per photograph."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ from tfdeblur.degradations.recipes.geometry import check_photo, cover
 from tfdeblur.degradations.recipes.pair import Pair, Recipe
 from tfdeblur.images.resize import round_levels
 
-TRAIN_PAIRS = 40  # Of a photograph: five kernels of each size.
-TEST_PAIRS = 8  # Of a photograph: eight kernels of one size.
-TEST_KERNELS_FROM = 1_000_000  # Numbers that no kernel of training has.
+TRAIN_PAIRS = 40  # Per photograph: five kernels of each size.
+TEST_PAIRS = 8  # Per photograph: eight kernels of one size.
+TEST_KERNELS_FROM = 1_000_000  # Beyond the numbers of all training kernels.
 _SIZES = len(TRAJECTORY_SIZES)
-_GROUPS = 20  # Of the training photographs; each has kernels of its own.
+_GROUPS = 20  # Of the training photographs; each has its own kernels.
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,19 @@ class EnhanceUnetRecipe(Recipe):
     photo -> trajectory kernel of 13 to 27 px, mirrored borders -> 8 bit -> a random square of
     150 px. No noise.
 
-    The paper's faces are CelebA's aligned ones, 178 px wide and 218 px high. Larger photographs are
-    shrunk until they just cover that and cut out centrally; none is enlarged.
+    The paper uses CelebA's aligned faces, 178 px wide and 218 px high. Larger photographs are
+    shrunk to just cover that size and cropped centrally; no photograph is enlarged.
 
-    Of the 800 kernels, 100 of each of eight sizes, every twentieth part of the training photographs
-    has 40 of its own, 5 of each size: 8,000 photographs make 320,000 pairs. Every eighth part of
-    the test photographs has the 8 test kernels of one size: 200 make 1,600.
+    There are 800 kernels, 100 of each of eight sizes. Each twentieth of the training photographs
+    has 40 of its own, 5 of each size: 8,000 photographs give 320,000 pairs. Each eighth of the test
+    photographs has the 8 test kernels of one size: 200 photographs give 1,600 pairs.
 
-    Paper: whether a test kernel occurs in training is not stated; here: none does.
+    Paper: does not say whether test kernels occur in training; here: none does.
 
     Attributes:
       crop_size: side of the square in pixels.
-      height: of a photograph after `fit`, at most, in pixels.
-      width: the same.
+      height: maximum height of a photograph after `fit`, in pixels.
+      width: maximum width of a photograph after `fit`, in pixels.
     """
 
     name = "enhance_unet"
@@ -52,7 +52,7 @@ class EnhanceUnetRecipe(Recipe):
             )
 
     def fit(self, photo: np.ndarray) -> np.ndarray:
-        """Bring a photograph to CelebA's size; what has that size already stays as it is.
+        """Bring a photograph to CelebA's size, unchanged if it already has that size.
 
         Args:
           photo: `[H, W, 3]` uint8.
@@ -69,13 +69,13 @@ class EnhanceUnetRecipe(Recipe):
     def degrade(
         self, photo: np.ndarray, rng: np.random.Generator, psf: np.ndarray, centred: bool = False
     ) -> Pair:
-        """Blur a photograph with a kernel and cut out a square.
+        """Blur a photograph with a kernel and crop a square.
 
         Args:
           photo: as for `fit`.
           rng: source of the square's position.
           psf: a kernel.
-          centred: whether the square is the middle one instead, as in the test.
+          centred: whether to crop the central square instead, as in the test.
 
         Raises:
           UnfitImage: as `fit`.
@@ -91,11 +91,11 @@ class EnhanceUnetRecipe(Recipe):
         return Pair(blurry, sharp[top : top + side, left : left + side], drawn)
 
     def train_kernel(self, image_number: int, image_count: int, pair_number: int) -> int:
-        """Return which kernel makes a pair of training.
+        """Return the kernel number of a training pair.
 
         Args:
           image_number: of the photograph, from 0.
-          image_count: photographs in training.
+          image_count: number of training photographs.
           pair_number: 0 to 39: a kernel of each size, then another of each, …
 
         Returns:
@@ -108,11 +108,11 @@ class EnhanceUnetRecipe(Recipe):
         return image_number * _GROUPS // image_count * TRAIN_PAIRS + pair_number
 
     def test_kernel(self, image_number: int, image_count: int, pair_number: int) -> int:
-        """Return which kernel makes a pair of the test; all those of a photograph have one size.
+        """Return the kernel number of a test pair; all kernels of a photograph have one size.
 
         Args:
           image_number: of the photograph, from 0.
-          image_count: photographs in the test.
+          image_count: number of test photographs.
           pair_number: 0 to 7.
 
         Returns:

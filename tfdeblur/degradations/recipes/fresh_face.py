@@ -1,4 +1,4 @@
-"""SCGAN's faces with new draws at each reading: size, place, levels, blur and noise."""
+"""SCGAN's faces with new draws on each read: size, position, levels, blur and noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ _GAINS = (0.88, 1.0)  # Of each channel.
 
 @dataclass(frozen=True)
 class FreshFaceRecipe(Recipe):
-    """`ScganFaceRecipe`, drawn anew for each image in each epoch instead of once.
+    """`ScganFaceRecipe`, redrawn for each image in each epoch instead of once.
 
     photo, central square -> MATLAB bicubic to `stored` px, which is kept. Then, each time that it
     is read for training (`draw`): a window of 0.6 to 1 of its side, anywhere, reduced to `side` by
-    averaging -> gamma, contrast, level and a gain of each channel -> `ScganFaceRecipe.degrade`.
+    averaging -> gamma, contrast, level and a gain per channel -> `ScganFaceRecipe.degrade`.
 
-    Paper: one million pairs of 162,770 photographs are drawn once. With few photographs that is
-    little; the variation and its ranges are ours.
+    Paper: one million pairs of 162,770 photographs are drawn once. With few photographs that gives
+    little variety; the variation and its ranges are ours.
 
     Attributes:
-      stored: side of the kept square in pixels, at least 5/3 of `side`.
+      stored: side of the stored square in pixels, at least 5/3 of `side`.
       side, scale, noise_max, noise_stage: as in `ScganFaceRecipe`.
     """
 
@@ -48,7 +48,7 @@ class FreshFaceRecipe(Recipe):
             raise ValueError(f"`stored` must be at least {least}. Got: {self.stored}.")
 
     def sharpen_source(self, photo: np.ndarray) -> np.ndarray:
-        """Make the square of a photograph that is kept.
+        """Make the square of a photograph that is stored.
 
         Args:
           photo: `[H, W, 3]` uint8.
@@ -65,13 +65,13 @@ class FreshFaceRecipe(Recipe):
     def draw(
         self, sharp: np.ndarray, rng: np.random.Generator, bank: Sequence[np.ndarray], side: int
     ) -> Pair:
-        """Draw a training pair from a kept square. See the class for what is drawn.
+        """Draw a training pair from a stored square. See the class for the draws.
 
         Args:
           sharp: `[S, S, 3]` uint8.
           rng: source of every draw.
           bank: not used; each kernel is drawn.
-          side: of the target in pixels, a multiple of `scale`; 0: `side` of the recipe.
+          side: of the target in pixels, a multiple of `scale`; 0: the recipe's `side`.
 
         Raises:
           ValueError: a window would have to be enlarged.
@@ -93,7 +93,7 @@ class FreshFaceRecipe(Recipe):
     def degrade(
         self, sharp: np.ndarray, rng: np.random.Generator, bank: Sequence[np.ndarray] = ()
     ) -> Pair:
-        """Degrade a kept square as it is: the whole face at `side` px.
+        """Degrade a stored square without variation: the whole face at `side` px.
 
         Args and errors: as `ScganFaceRecipe.degrade`; `bank` is not used.
         """

@@ -1,4 +1,4 @@
-"""Any paper's degradation, of rendered pages: data that needs no files, to try a model out."""
+"""Any paper's degradation applied to rendered pages: data without files, to try out a model."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,20 +21,21 @@ _RECIPES: dict[str, type[Recipe]] = {
     for recipe in (ScganFaceRecipe, EnhanceUnetRecipe, WrfnRecipe, TwoBranchRecipe, GfnRecipe)
 }
 GENERATED = tuple(_RECIPES)
-_KERNELS = 16  # Enough to try a model out.
+_KERNELS = 16  # Enough to try out a model.
 
 
 @dataclass(frozen=True)
 class GeneratedRecipe:
-    """A recipe for photographs, of patches of rendered pages.
+    """A recipe for photographs, applied to patches of rendered pages.
 
-    Pages show neither faces nor scenes: what is trained on them is no model of the paper. The masks
-    of `two_branch` are discs; the blurry frames of `gfn` are motion flow of the level `strong`.
+    Pages show neither faces nor scenes, so a model trained on them does not reproduce the paper.
+    The masks of `two_branch` are discs; the blurry frames of `gfn` use motion flow of the level
+    `strong`.
 
     Attributes:
       recipe: one of `GENERATED`.
       patch_size: side of the target in pixels; the recipe may ask for a multiple of its scale.
-      patches_per_page: how many consecutive indices are cut from one page.
+      patches_per_page: number of consecutive indices that are cut from one page.
       domain: a domain of `pages.render_page`.
     """
 
@@ -56,7 +57,7 @@ class GeneratedRecipe:
 
     @property
     def channels(self) -> int:
-        """Of both images."""
+        """Channels of both images."""
         return _RECIPES[self.recipe].channels
 
     @property
@@ -71,7 +72,7 @@ class GeneratedRecipe:
         return shapes
 
     def pair(self, seed: int, index: int, split: str) -> Pair:
-        """Make pair number `index` of a split; `drawn` says what the paper's recipe drew.
+        """Make pair number `index` of a split; `drawn` holds the paper's recipe's draws.
 
         Raises:
           ValueError: `split` is unknown or `index` negative.
@@ -102,7 +103,7 @@ class GeneratedRecipe:
 
 
 def _sized(name: str, side: int) -> Recipe:
-    """Build a recipe for targets of another size than the paper's."""
+    """Build a recipe for targets with a different size from the paper's."""
     if name == "enhance_unet":
         return EnhanceUnetRecipe(crop_size=side, height=side, width=side)
     if name == "gfn":

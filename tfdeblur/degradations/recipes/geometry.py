@@ -1,4 +1,4 @@
-"""Bring photographs to a recipe's size: shrunk, never enlarged, and cut; positions of patches."""
+"""Bring photographs to a recipe's size by shrinking and cropping; list positions of patches."""
 
 import numpy as np
 
@@ -7,15 +7,15 @@ from tfdeblur.images.resize import resize_bicubic, round_levels
 
 
 def size_text(image: np.ndarray) -> str:
-    """Return an image's size in words, width x height."""
+    """Return an image's size as text, width x height."""
     return f"{image.shape[1]}x{image.shape[0]}"
 
 
 def check_photo(photo: np.ndarray, side: int) -> None:
-    """Make sure that a photograph is `[H, W, 3]` uint8 and large enough.
+    """Check that a photograph is `[H, W, 3]` uint8 and large enough.
 
     Raises:
-      ValueError: it is another array.
+      ValueError: it has another shape or dtype.
       UnfitImage: one of its sides is shorter than `side`.
     """
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
@@ -25,15 +25,15 @@ def check_photo(photo: np.ndarray, side: int) -> None:
 
 
 def central_square(image: np.ndarray) -> np.ndarray:
-    """Cut the largest square out of the middle; an odd rest is larger below or on the right."""
+    """Crop the largest central square; an odd remainder is larger at the bottom or right."""
     side = min(image.shape[:2])
     return _middle(image, side, side)
 
 
 def cover(photo: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Shrink a photograph until it just covers a size, and cut that out of the middle.
+    """Shrink a photograph until it just covers a size, and crop that from the middle.
 
-    What covers it in neither direction, or only in one, keeps its own size.
+    A photograph that does not cover the size in both directions is not shrunk.
 
     Args:
       photo: `[H, W, C]` uint8.
@@ -50,7 +50,7 @@ def cover(photo: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize uint8 `[H, W(, C)]` to uint8: MATLAB bicubic; what has that size stays as it is."""
+    """Resize uint8 `[H, W(, C)]` to uint8 by MATLAB bicubic, unless it already has that size."""
     if image.shape[:2] == (height, width):
         return image
     return round_levels(resize_bicubic(image, (height, width)))
@@ -61,7 +61,7 @@ def patch_positions(height: int, width: int, size: int, stride: int) -> list[tup
 
     Args:
       height: of the image in pixels.
-      width: the same.
+      width: of the image in pixels.
       size: side of the square.
       stride: between squares.
     """

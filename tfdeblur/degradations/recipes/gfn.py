@@ -1,4 +1,4 @@
-"""Blurry frames of a camera in motion, cut into low-resolution patches: the data of GFN."""
+"""Blurry frames from a moving camera, cut into low-resolution patches: the data of GFN."""
 
 import math
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ SCALE_LAWS = ("fixed", "random")
 class GfnRecipe(Recipe):
     """Patches of GOPRO's pairs of frames: the data of GFN (Zhang et al. 2018, §4.1).
 
-    blurry and sharp frame -> MATLAB bicubic by each of three scales -> sides cut to a multiple of 4
-    -> patches of 256 px every 128 px, without flat ones -> both MATLAB bicubic / 4.
+    blurry and sharp frame -> MATLAB bicubic by each of three scales -> sides cropped to a multiple
+    of 4 -> patches of 256 px every 128 px, without flat ones -> both MATLAB bicubic / 4.
 
     Paper: frames are resized "with three random scales"; here: those of its released code, 0.5, 0.7
-    and 1, or, with `scale_law="random"`, three draws from U(0.5, 1). That code keeps the reduced
-    patches as fractions; here all images are 8 bit.
+    and 1, or, with `scale_law="random"`, three draws from U(0.5, 1). That code does not round the
+    reduced patches; here all images are 8 bit.
 
     Attributes:
       patch_size: side of the square target in pixels, a multiple of `scale`.
       stride: between patches in pixels.
       scales: of the frames, in (0, 1].
       scale: of the pair.
-      gradient_min: patches whose sharp image is flatter are dropped, see `is_flat`.
+      gradient_min: patches whose sharp image is flatter are dropped; see `is_flat`.
       scale_law: `fixed` or `random`.
     """
 
@@ -42,7 +42,7 @@ class GfnRecipe(Recipe):
     scale_law: str = "fixed"
 
     def __post_init__(self):
-        object.__setattr__(self, "scales", tuple(self.scales))  # A list, if it comes from JSON.
+        object.__setattr__(self, "scales", tuple(self.scales))  # From JSON it is a list.
         if self.scale < 1:
             raise ValueError(f"`scale` must be at least 1. Got: {self.scale}.")
         if self.patch_size < self.scale or self.patch_size % self.scale:
@@ -62,7 +62,7 @@ class GfnRecipe(Recipe):
             raise ValueError(f"`scale_law` must be 'fixed' or 'random'. Got: {self.scale_law!r}.")
 
     def frame_scales(self, rng: np.random.Generator) -> tuple[float, ...]:
-        """Return by what a pair of frames is resized; nothing is drawn if the scales are fixed."""
+        """Return the scales for a pair of frames; draws nothing if they are fixed."""
         if self.scale_law == "fixed":
             return self.scales
         return tuple(float(scale) for scale in rng.uniform(0.5, 1.0, len(self.scales)))
@@ -75,18 +75,18 @@ class GfnRecipe(Recipe):
     def frames(
         self, blurry: np.ndarray, sharp: np.ndarray, frame_scale: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Resize a pair of frames and cut their sides to multiples of `scale`.
+        """Resize a pair of frames and crop their sides to multiples of `scale`.
 
         Args:
           blurry: `[H, W, 3]` uint8.
-          sharp: the same.
+          sharp: `[H, W, 3]` uint8.
           frame_scale: in (0, 1].
 
         Returns:
           Both, uint8, in `frame_size`.
 
         Raises:
-          ValueError: `frame_scale` is out of its range.
+          ValueError: `frame_scale` is out of range.
           UnfitImage: the frames differ in size.
         """
         if not 0 < frame_scale <= 1:
@@ -102,10 +102,10 @@ class GfnRecipe(Recipe):
         return patch_positions(height, width, self.patch_size, self.stride)
 
     def is_flat(self, sharp: np.ndarray) -> bool:
-        """Tell whether a sharp patch has too little detail to learn from.
+        """Return whether a sharp patch has too little detail to learn from.
 
-        As in the released code: the gradient at a pixel is, for each channel in [0, 1], half the
-        difference of the neighbours on both sides, at the border the difference to the one. The
+        As in the released code, the gradient at a pixel is, for each channel in [0, 1], half the
+        difference between its two neighbours, or at the border the difference to its only one. The
         patch is flat if the gradients' mean length is below `gradient_min`.
 
         Args:
@@ -115,17 +115,17 @@ class GfnRecipe(Recipe):
         return float(np.hypot(down, right).mean(dtype=np.float64)) < 255 * self.gradient_min
 
     def degrade(self, blurry: np.ndarray, sharp: np.ndarray) -> Pair:
-        """Reduce a pair of patches, or of whole frames; nothing is drawn.
+        """Reduce a pair of patches or whole frames; draws nothing.
 
         Args:
           blurry: `[h, w, 3]` uint8, h and w multiples of `scale`.
-          sharp: the same; it is the target.
+          sharp: `[h, w, 3]` uint8; the target.
 
         Returns:
           A pair with the extra `lr_sharp`, the reduced sharp image.
 
         Raises:
-          UnfitImage: the images differ in size or their sides are no multiples.
+          UnfitImage: the images differ in size or their sides are not multiples.
         """
         _check_sizes(blurry, sharp)
         if blurry.shape[0] % self.scale or blurry.shape[1] % self.scale:
@@ -137,7 +137,7 @@ class GfnRecipe(Recipe):
 
 
 def _resized_side(side: int, frame_scale: float) -> int:
-    """Round up, as MATLAB's imresize does; 0.7 * 720 is 504, whatever its last bit says."""
+    """Round up as MATLAB's imresize does; 0.7 * 720 gives 504 despite its last bit."""
     return math.ceil(round(frame_scale * side, 6))
 
 

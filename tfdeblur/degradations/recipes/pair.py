@@ -1,4 +1,4 @@
-"""What every recipe makes, says about itself, and draws from."""
+"""The pair that a recipe makes, the base class of recipes, and their random generator."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ class Pair:
     """One degraded image and its truth.
 
     Attributes:
-      degraded: `[h, w, C]` uint8, what a model is given.
-      target: `[scale * h, scale * w, C]` uint8, what it should make of it.
-      drawn: everything that was drawn, JSON scalars by name.
+      degraded: `[h, w, C]` uint8, a model's input.
+      target: `[scale * h, scale * w, C]` uint8, the truth.
+      drawn: all drawn parameters, JSON scalars by name.
       extras: further images by feature name, uint8; a mask is `[H, W, 1]` of 0 and 255.
     """
 
@@ -25,21 +25,21 @@ class Pair:
 
 
 class UnfitImage(ValueError):
-    """A source image that a recipe cannot use.
+    """A recipe cannot use a source image.
 
-    The message is a predicate, to be put behind the image's name: "must be at least 150x150 px.
-    Got: 120x90."
+    The message is a predicate to append to the image's name: "must be at least 150x150 px. Got:
+    120x90."
     """
 
 
 class Recipe:
-    """What a recipe says about its pairs; its fields are everything else that changes them.
+    """Base of all recipes: facts about their pairs. Fields hold all else that affects the pairs.
 
     Attributes:
       name: of the data, and of the recipe in a data set's metadata.
-      version: raised with every change that alters a pair; golden hashes guard it.
+      version: incremented with every change that alters a pair; guarded by golden hashes.
       scale: the target's size relative to the degraded image's.
-      channels: of both.
+      channels: of both images.
     """
 
     name: ClassVar[str]
@@ -54,7 +54,7 @@ class Recipe:
 
 
 def example_rng(seed: int, key: str) -> np.random.Generator:
-    """Return the generator of one example, independent of that of every other seed or key.
+    """Return the generator of one example, independent of those of all other seeds or keys.
 
     Args:
       seed: at least 0.

@@ -18,8 +18,8 @@ class ScganFaceRecipe(Recipe):
     Gaussian noise, sigma ~ U(0, 7/255) -> 8 bit -> MATLAB bicubic / 4 -> 8 bit; `noise_stage` as in
     `TextRecipe`.
 
-    Paper: the faces' size is not stated; here: 64 px, which its 16 px inputs and the
-    discriminator's size imply.
+    Paper: does not state the faces' size; here: 64 px, as implied by its 16 px inputs and the
+    discriminator's size.
 
     Attributes:
       side: of the square target in pixels, a multiple of `scale`.
@@ -44,7 +44,7 @@ class ScganFaceRecipe(Recipe):
         check_noise(self.noise_max, self.noise_stage)
 
     def fit(self, photo: np.ndarray) -> np.ndarray:
-        """Make the sharp face of a photograph; what has that size already stays as it is.
+        """Make the sharp face from a photograph, unchanged if it already has that size.
 
         Args:
           photo: `[H, W, 3]` uint8.

@@ -1,4 +1,4 @@
-"""SCGAN's text (Xu et al. 2017, §4): of rendered pages, of a user's pages, of blurred pages."""
+"""SCGAN's text (Xu et al. 2017, §4), from rendered, user-supplied or already blurred pages."""
 
 import io
 from collections.abc import Callable
@@ -17,10 +17,10 @@ from tfdeblur.degradations.recipes.noise import check_noise, reduce_noisily
 from tfdeblur.degradations.recipes.pair import Pair, Recipe, UnfitImage
 from tfdeblur.images.resize import cubic, to_uint8
 
-PAGES_ALIVE = 16  # Whoever alternates between more pages than this may render them anew each time.
-_JPEG_SHARE = 0.3  # Of the inputs in colour: strangers' pictures come as JPEG.
+PAGES_ALIVE = 16  # Alternating between more pages may render them again each time.
+_JPEG_SHARE = 0.3  # Of the inputs in colour, as users' pictures are often JPEGs.
 _QUALITIES = 40, 96
-_INK = 0.05  # Standard deviation of a patch's values, as a share of the range, that shows some ink.
+_INK = 0.05  # Least standard deviation, as a share of the range, of a patch with ink.
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class TextRecipe(Recipe):
     down-sampling (`noise_stage="hr"`), or after it (`"lr"`); the paper's "blurred patches" does not
     say which.
 
-    None of it is the paper's in the domain `colour`: there three inputs in ten pass through JPEG of
-    a quality from 40 to 95 as well (`jpeg_quality`; 100: none).
+    The domain `colour` is not from the paper: there, three inputs in ten also pass through JPEG at
+    a quality from 40 to 95 (`jpeg_quality`; 100: none).
 
     Attributes:
       patch_size: side of the square target in pixels, a multiple of `scale`.
-      patches_per_page: how many consecutive indices are cut from one rendered page.
+      patches_per_page: number of consecutive indices that are cut from one rendered page.
       noise_max: largest noise standard deviation on the [0, 1] scale; 0 turns noise off.
       noise_stage: `hr` or `lr`.
       domain: a domain of `pages.render_page`.
@@ -117,9 +117,9 @@ class TextRecipe(Recipe):
         return Pair(degraded, to_uint8(hr), drawn)
 
     def degrade(self, page: np.ndarray, rng: np.random.Generator) -> Pair:
-        """Cut a random patch from a page of the user's own and degrade it.
+        """Cut a random patch from a user's page and degrade it.
 
-        The blur sees the patch's real surroundings, and mirrored ones where the page ends.
+        The blur sees the patch's real surroundings, mirrored where the page ends.
 
         Args:
           page: `[H, W, 3]` uint8, sharp.
@@ -138,9 +138,9 @@ class TextRecipe(Recipe):
         return Pair(lr, hr, {**drawn, "noise_std": noise_std, "top": top, "left": left})
 
     def reduce(self, blurry: np.ndarray, sharp: np.ndarray, rng: np.random.Generator) -> Pair:
-        """Cut a random patch from a page that is blurred already; add noise and reduce it.
+        """Cut a random patch from an already blurred page; add noise and reduce it.
 
-        For the pairs that Hradiš et al. published, from which SCGAN's were cut.
+        For the pairs published by Hradiš et al., from which SCGAN's were cut.
 
         Args:
           blurry: `[H, W, 3]` uint8.
@@ -163,7 +163,7 @@ class TextRecipe(Recipe):
         return Pair(lr, sharp[patch], {"noise_std": noise_std, "top": top, "left": left})
 
     def _page_side(self) -> int:
-        """Room for the patch and the blur's border; pages that are cut up are wider."""
+        """Side that fits the patch and the blur's border; larger for several patches per page."""
         border = TEXT_PSF_SIZE_MAX // 2
         side = self.patch_size if self.patches_per_page == 1 else max(384, 2 * self.patch_size)
         return side + 2 * border
@@ -174,7 +174,7 @@ class TextRecipe(Recipe):
         return self._position(page, lambda: [int(rng.integers(most)) for most in room])
 
     def _position(self, page: np.ndarray, draw: Callable[[], list[int]]) -> tuple[int, int]:
-        """Draw the patch's corner; empty paper gets up to four further draws."""
+        """Draw the patch's corner, up to four more times if the patch is empty paper."""
         least = _INK * (255 if page.dtype == np.uint8 else 1)
         for _ in range(5):
             top, left = draw()
@@ -185,13 +185,13 @@ class TextRecipe(Recipe):
 
 
 def _shrink(image: np.ndarray, scale: int) -> np.ndarray:
-    """Reduce float32 `[H, W, C]` as `downscale` does, but sum in float32, weight after weight.
+    """Reduce float32 `[H, W, C]` like `downscale`, but sum in float32, weight by weight.
 
-    So version 1.0.0 always has; in float64, a level changes in one value of 100,000.
+    Version 1.0.0 has always done so; float64 would change one value in 100,000 by a level.
     """
     if scale == 1:
         return image
-    first = -(3 * scale // 2)  # Of the source pixels that an output pixel sees, from its own.
+    first = -(3 * scale // 2)  # First source pixel that an output pixel sees, relative to its own.
     distance = (np.arange(first, scale - first) - (scale - 1) / 2) / scale
     weights = cubic(distance)
     weights = (weights / weights.sum()).astype(np.float32)
@@ -206,22 +206,22 @@ def _shrink(image: np.ndarray, scale: int) -> np.ndarray:
 
 
 def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    """Encode uint8 `[h, w, 3]` as JPEG, with colours at half the resolution, and decode it."""
+    """Encode uint8 `[h, w, 3]` as JPEG with colours at half resolution, and decode it."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling="4:2:0")
     return np.asarray(Image.open(file))
 
 
 def _generator(seed: int, split: str, purpose: str, index: int) -> np.random.Generator:
-    """Return the generator of one draw, independent of that of every other."""
+    """Return the generator of one draw, independent of all others."""
     if split not in SPLITS:
         raise ValueError(f"`split` must be one of {SPLITS}. Got: {split!r}.")
     words = [seed, SPLITS.index(split), *purpose.encode(), index]
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
 
 
-@lru_cache(maxsize=32)  # Pairs may be made alternately from PAGES_ALIVE pages, and validation's.
+@lru_cache(maxsize=32)  # Room for PAGES_ALIVE alternating pages, and validation's.
 def _page(seed: int, split: str, index: int, side: int, domain: str) -> Page:
     page = render_page(_generator(seed, split, "page", index), split, (side, side), domain)
-    page.image.setflags(write=False)  # Shared by every pair that is cut from it.
+    page.image.setflags(write=False)  # Shared by all pairs cut from it.
     return page

@@ -1,4 +1,4 @@
-"""Faces in motion before a sharp background: the data of Yun et al. (IEEE Access 2020)."""
+"""Moving faces before a sharp background: the data of Yun et al. (IEEE Access 2020)."""
 
 from dataclasses import asdict, dataclass
 
@@ -26,15 +26,15 @@ COMPOSITES = ("soft", "hard")
 
 @dataclass(frozen=True)
 class TwoBranchRecipe(Recipe):
-    """Low-resolution faces in motion: the data of Yun et al. (IEEE Access 2020, §IV).
+    """Low-resolution moving faces: the data of Yun et al. (IEEE Access 2020, §IV).
 
-    photo and mask, central square -> MATLAB bicubic to `side`, mask thresholded at a half -> camera
-    motion of Gong et al., its flow in whole pixels, blurs the face -> 8 bit -> MATLAB bicubic / 8
-    -> 8 bit.
+    photo and mask, central square -> MATLAB bicubic to `side`, mask thresholded at 0.5 -> face
+    blurred by camera motion of Gong et al., flow in whole pixels -> 8 bit -> MATLAB bicubic / 8 ->
+    8 bit.
 
-    Paper: the level of the motion, the compositing and the reduction are not stated; here: `mild`,
-    a moving face over its sharp background, and bicubic. Gong et al. cut off the border, where the
-    blur sees replicated pixels; here it stays, because the size is fixed.
+    Paper: does not state the motion level, the compositing and the reduction; here: `mild`, a
+    moving face over its sharp background, and bicubic. Gong et al. crop the border, where the blur
+    sees replicated pixels; here it stays, because the size is fixed.
 
     Attributes:
       side: of the square target in pixels, a multiple of `scale`.
@@ -68,8 +68,8 @@ class TwoBranchRecipe(Recipe):
 
         Args:
           photo: `[H, W, 3]` uint8.
-          mask: `[h, w]`, where the face is: uint8 up to 255, or float or bool up to 1. It may have
-            another size, but must show the same.
+          mask: `[h, w]`, where the face is: uint8 up to 255, or float or bool up to 1. It may
+            differ in size from the photograph, but must cover the same area.
           rng: source of the motion.
 
         Returns:
@@ -77,8 +77,8 @@ class TwoBranchRecipe(Recipe):
           `face_mask`, `[side, side, 1]` of 0 and 255.
 
         Raises:
-          UnfitImage: a side of the photograph is shorter than `side`, the mask has other
-            proportions, or it shows no face.
+          UnfitImage: a side of the photograph is shorter than `side`, the mask has another aspect
+            ratio, or it shows no face.
         """
         check_photo(photo, self.side)
         rows, columns = photo.shape[:2]
@@ -96,7 +96,7 @@ class TwoBranchRecipe(Recipe):
         return Pair(lr, hr, asdict(motion), extras)
 
     def _blurred(self, hr: np.ndarray, face: np.ndarray, flow: np.ndarray) -> np.ndarray:
-        """Blur the face; where no blurred face can be, nothing is done."""
+        """Blur the face, processing only the area that a blurred face can reach."""
         reach = int(np.hypot(flow[..., 0], flow[..., 1]).max() / 2) + 2
         around = tuple(
             slice(max(0, int(used[0]) - reach), int(used[-1]) + 1 + reach)
@@ -105,7 +105,7 @@ class TwoBranchRecipe(Recipe):
         blurred = blur_masked(
             hr[around].astype(np.float32) / 255,
             face[around],
-            # Eight bits are warped twice as fast.
+            # Warping 8-bit images is twice as fast.
             lambda image: warp_blur(to_uint8(image), flow[around]) / 255,
             hard=self.composite == "hard",
         )
@@ -114,7 +114,7 @@ class TwoBranchRecipe(Recipe):
         return hr_blurry
 
     def _face(self, mask: np.ndarray) -> np.ndarray:
-        """Return where the face is in the target: `[side, side]` bool."""
+        """Return the mask of the face in the target: `[side, side]` bool."""
         half = 127.5 if mask.dtype == np.uint8 else 0.5
         face = resize_bicubic(central_square(mask), (self.side, self.side)) >= half
         if not face.any():

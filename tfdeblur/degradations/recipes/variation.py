@@ -1,4 +1,4 @@
-"""Variations of sharp images that are drawn anew whenever one is read for training."""
+"""Variations of sharp images, redrawn each time that an image is read for training."""
 
 import numpy as np
 
@@ -9,11 +9,11 @@ _CONTRASTS = (0.6, 1.2)
 def draw_levels(rng: np.random.Generator) -> np.ndarray:
     """Draw gamma, contrast and level as a table of 8-bit levels.
 
-    Gamma is log-uniform in 0.7..1.4, contrast U(0.6, 1.2); what contrast takes or lacks is shared
-    between the dark and the bright end by another draw.
+    Gamma is log-uniform in 0.7..1.4, contrast U(0.6, 1.2); another draw splits the range that
+    contrast adds or removes between the dark and the bright end.
 
     Returns:
-      `[256]` uint8, never falling: what each level becomes.
+      `[256]` uint8, non-decreasing: the new value of each level.
     """
     gamma = np.exp(rng.uniform(*np.log(_GAMMAS)))
     contrast = rng.uniform(*_CONTRASTS)

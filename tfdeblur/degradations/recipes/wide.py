@@ -1,4 +1,4 @@
-"""Photographs of strangers: squares of any picture, varied and blurred anew at each reading."""
+"""Arbitrary photographs: squares of any picture, varied and blurred anew on each read."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,28 +13,28 @@ from tfdeblur.degradations.recipes.variation import draw_levels
 from tfdeblur.degradations.recipes.wrfn import WrfnRecipe
 
 _UNSCALED = 0.5  # Share of the squares that keep their size.
-_FLAT = 6.0  # Levels; a square whose standard deviation is less shows nothing.
+_FLAT = 6.0  # Levels; a square with a smaller standard deviation shows nothing.
 
 
 @dataclass(frozen=True)
 class WideRecipe(Recipe):
-    """Blurred, noisy grey squares of photographs: what WRFN's models for strangers train on.
+    """Blurred, noisy grey squares of photographs: data for WRFN models for any photograph.
 
     photo -> MATLAB bicubic until its shorter side is log-uniform in `side`..`largest` px, never
-    enlarged -> a square of `side`. Then, each time that it is read for training (`vary`):
+    enlarged -> a square of `side`. Then, on each read for training (`vary`):
 
-    grey, or one of R, G, B, as often -> half of them shrunk -> gamma, contrast and level ->
-    quarter turns, if wanted -> a window; each time: kernel of the bank, mirrored borders ->
+    grey or one of R, G, B, equally often -> half of them shrunk -> gamma, contrast and level ->
+    quarter turns, if enabled -> a window; on each read: kernel of the bank, mirrored borders ->
     Gaussian noise, sigma ~ U(0, `noise_max`) -> 8 bit (`degrade`).
 
-    None of the papers has it; the ranges are ours. Single channels stand in because a picture in
-    colour is restored channel by channel.
+    No paper has this recipe; the ranges are ours. Single channels are included because colour
+    pictures are restored channel by channel.
 
     Attributes:
       side: of the squares in pixels.
       noise_max: largest noise standard deviation on the [0, 1] scale.
       largest: shorter side in pixels of the largest photographs that squares are cut from.
-      turns: whether `vary` turns by 0, 90, 180 or 270 degrees; for pictures without faces.
+      turns: whether `vary` rotates by 0, 90, 180 or 270 degrees; for pictures without faces.
     """
 
     name = "wide"
@@ -57,11 +57,11 @@ class WideRecipe(Recipe):
             )
 
     def cut(self, photo: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
-        """Cut a sharp square out of a photograph; flat ones get up to four further draws.
+        """Cut a sharp square out of a photograph, with up to four more draws if it is flat.
 
         Args:
           photo: `[H, W, 3]` uint8.
-          rng: source of size and place; None: the whole, its largest central square.
+          rng: source of size and position; None: the largest central square.
 
         Returns:
           `[side, side, 3]` uint8.
@@ -76,7 +76,7 @@ class WideRecipe(Recipe):
         most = min(shorter, self.largest)
         for _ in range(5):
             factor = np.exp(rng.uniform(np.log(self.side), np.log(most))) / shorter
-            # The photograph's square that becomes this one: no need to shrink all of it.
+            # Shrink only the part of the photograph that becomes the square.
             length = min(round(self.side / factor), shorter)
             top, left = (int(rng.integers(size - length + 1)) for size in photo.shape[:2])
             square = photo[top : top + length, left : left + length]
@@ -87,12 +87,12 @@ class WideRecipe(Recipe):
     def vary(
         self, sharp: np.ndarray, rng: np.random.Generator, side: int
     ) -> tuple[np.ndarray, tuple[int, int, int]]:
-        """Draw a training image from a sharp square. See the class for what is drawn.
+        """Draw a training image from a sharp square. See the class for the draws.
 
         Args:
           sharp: `[S, S, 3]` uint8.
           rng: source of every draw.
-          side: of the window in pixels, at most S; a square is shrunk down to that at most.
+          side: of the window in pixels, at most S; squares are not shrunk below it.
 
         Returns:
           `[s, s, 1]` uint8, sharp, and a window of it: top, left and side.
@@ -129,7 +129,7 @@ class WideRecipe(Recipe):
     ) -> Pair:
         """Blur an image, grey or not, with a kernel drawn from a bank, and add noise.
 
-        Args and errors: as `WrfnRecipe.degrade`; `sharp` may be `[H, W, 3]`, which is made grey.
+        Args and errors: as `WrfnRecipe.degrade`; a `sharp` of `[H, W, 3]` is converted to grey.
         """
         grey = _grey(sharp)[..., None] if sharp.shape[2] == 3 else sharp
         noise_std = float(rng.uniform(0.0, self.noise_max))
@@ -138,5 +138,5 @@ class WideRecipe(Recipe):
 
 
 def _grey(image: np.ndarray) -> np.ndarray:
-    """Return `[H, W]`: full-range BT.601, as `WrfnRecipe`'s."""
+    """Return `[H, W]`: full-range BT.601, as in `WrfnRecipe`."""
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

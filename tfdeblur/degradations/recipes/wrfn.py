@@ -1,4 +1,4 @@
-"""WRFN's faces (Jin et al. 2018, §5): grey, and blurred anew whenever they are read."""
+"""WRFN's faces (Jin et al. 2018, §5): grey, and blurred anew on each read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class WrfnRecipe(Recipe):
     photo, central square -> grey -> MATLAB bicubic to `side`; then, each time that it is read,
     spline kernel of the bank, mirrored borders -> Gaussian noise -> 8 bit.
 
-    Paper: how the image is continued beyond its border is not stated; here: mirrored.
+    Paper: does not say how the image is extended beyond its border; here: mirrored.
 
     Attributes:
       side: of the square in pixels.
@@ -41,7 +41,7 @@ class WrfnRecipe(Recipe):
             raise ValueError(f"`noise_std` must lie in [0, 1]. Got: {self.noise_std}.")
 
     def sharpen_source(self, photo: np.ndarray) -> np.ndarray:
-        """Make the sharp grey face of a photograph.
+        """Make the sharp grey face from a photograph.
 
         Grey is full-range BT.601, 0.299 R + 0.587 G + 0.114 B, as MATLAB's rgb2gray.
 
@@ -71,11 +71,11 @@ class WrfnRecipe(Recipe):
           sharp: `[H, W, 1]` uint8.
           rng: source of the kernel's number and the noise.
           bank: kernels `[S, S]` float32.
-          window: top, left and side in pixels of a square: only that is made. Its blur is that of
-            the whole image, cut out; its noise is drawn for it alone.
+          window: top, left and side in pixels of the square to compute. Its blur equals that part
+            of the blurred whole image; its noise is drawn only for the window.
 
         Raises:
-          ValueError: the bank is empty, its kernel is none, or the window leaves the image.
+          ValueError: the bank is empty, its kernel is invalid, or the window leaves the image.
         """
         if not bank:
             raise ValueError("`bank` must hold at least one kernel. Got: none.")

@@ -1,4 +1,4 @@
-"""The papers' published numbers as data, to set one's own beside: one JSON file per paper.
+"""The papers' published numbers as data, to compare your own with: one JSON file per paper.
 
 `load_tables("scgan")["text"].value("SCGAN", "psnr")` is 20.65.
 """
@@ -16,7 +16,7 @@ class PublishedTable:
       paper: the citation.
       source: which table, figure or section.
       about: data, conditions and units.
-      columns: their names; the first names the rows.
+      columns: column names; the first names the rows.
       rows: a name and its numbers, in the printed order; None where the paper prints a dash.
     """
 
@@ -30,7 +30,7 @@ class PublishedTable:
         """Return one number.
 
         Raises:
-          KeyError: no such row or column.
+          KeyError: the row or column does not exist.
         """
         named = {cells[0]: cells for cells in self.rows}
         if row not in named:
@@ -45,10 +45,10 @@ class PublishedTable:
 
 
 def load_tables(paper: str) -> dict[str, PublishedTable]:
-    """Return the tables of `paper`, such as "scgan", by their names.
+    """Return the tables of `paper`, such as "scgan", by name.
 
     Raises:
-      KeyError: no numbers of that paper are here.
+      KeyError: there are no numbers for that paper.
     """
     folder = resources.files(__name__)
     names = (file.name for file in folder.iterdir())
