@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from tfdeblur import stack
 from tfdeblur.inference import shipped
 from tfdeblur_tools import models
 from tfdeblur_tools.main import main
@@ -67,7 +68,12 @@ def test_architectures(tmp_path, monkeypatch, capsys):
 
 def test_architectures_need_the_extra(monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "tfdeblur.studies.architectures", raising=False)
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
+
+    def load_keras():
+        raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
+
+    monkeypatch.delattr(stack, "keras", raising=False)
+    monkeypatch.setattr(stack, "_load_keras", load_keras)
     assert main(["models", "--architectures"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("tfdeblur models: needs the extra `train` (tensorflow is missing)")
