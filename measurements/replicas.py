@@ -22,7 +22,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -122,7 +122,7 @@ def _in_own_process(name: str, shared_by: str) -> dict[str, np.ndarray]:
             return dict(arrays)
 
 
-def _step(name: str, shared_by: str) -> tuple[dict[str, np.ndarray], Workers]:
+def _step(name: str, shared_by: str) -> tuple[dict[str, Any], Workers]:
     """Make one gradient descent step; return every weight's updates, and the logs."""
     small = small_models()[name]
     config = small.config

@@ -110,7 +110,7 @@ def wrfn(
       bank: spline kernels.
       noise_std: in levels.
     """
-    blurred = _blur(sharp[..., 0], bank[rng.integers(len(bank))])
+    blurred = _blur(sharp[..., 0], bank[int(rng.integers(len(bank)))])
     return _to_uint8(_add_noise(blurred, rng, noise_std))[..., None], sharp
 
 

@@ -6,6 +6,7 @@ of a trained network that is more than the generator.
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def pack_weights(weights: Mapping[str, Sequence[np.ndarray]]) -> bytes:
     Args:
       weights: network -> arrays as from `get_weights()`.
     """
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{name}/{index:04d}": _halve(array)
         for name, network in weights.items()
         for index, array in enumerate(network)

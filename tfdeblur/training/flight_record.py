@@ -78,7 +78,7 @@ def write_record(
     Returns:
       The ids of the samples with non-finite images or terms.
     """
-    arrays = {name: value for name, value in batch.items() if name != "id"}
+    arrays: dict[str, Any] = {name: value for name, value in batch.items() if name != "id"}
     images = {name: value for name, value in arrays.items() if value.ndim == 4}
     ids = [each.decode() for each in batch["id"]]
     checked = {**images, **{k: v for k, v in terms.items() if v.shape[:1] == (len(ids),)}}

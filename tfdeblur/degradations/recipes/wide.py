@@ -109,7 +109,7 @@ class WideRecipe(Recipe):
             image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
         image = draw_levels(rng)[image]
         if self.turns:
-            image = np.rot90(image, rng.integers(4))
+            image = np.rot90(image, int(rng.integers(4)))
         top, left = (int(at) for at in rng.integers(0, size - side + 1, 2))
         return np.ascontiguousarray(image)[..., None], (top, left, side)
 
