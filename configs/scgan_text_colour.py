@@ -2,7 +2,8 @@
 
 Like `scgan_text_pixel`, in patches of 64 px, with half of each batch from the domain `colour`
 (coloured ink, paper, bands, marker, stamps, code, screens; exposure, contrast, JPEG), which is not
-in the paper. Batch norms keep their statistics; averaged weights, a cosine to zero.
+in the paper. Batch norms keep their statistics, and areas keep their colours; averaged weights, a
+cosine to zero.
 
 Command:   tfdeblur train --config=scgan_text_colour --workdir=runs/scgan_text_colour
            --config.train.init_from=scgan_text
@@ -26,6 +27,7 @@ def get_config(variant: str = "") -> ExperimentConfig:
             objective="pixel",
             width=8 if variant == "quicktest" else 64,
             freeze_statistics=variant != "quicktest",
+            keep_means=True,
         ),
         data=DataConfig(patch_size=64, patches_per_page=6, domain="print,colour"),
         optimizer=OptimizerConfig(

@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -66,10 +67,13 @@ def test_discriminator_shapes():
     assert logits.shape == (2, 1)
 
 
-@pytest.mark.parametrize("upsample, halo", [("uconv", 7), ("bicubic", 8)])
-def test_receptive_field_is_the_declared_halo(upsample, halo):
+@pytest.mark.parametrize(
+    "upsample, keep_means, halo",
+    [("uconv", False, 7), ("bicubic", False, 8), ("uconv", True, 10)],
+)
+def test_receptive_field_is_the_declared_halo(upsample, keep_means, halo):
     """One LR pixel reaches exactly `halo` LR pixels: gradient of one cell's four corners."""
-    config = SCGANConfig(width=4, upsample=upsample)
+    config = SCGANConfig(width=4, upsample=upsample, keep_means=keep_means)
     assert config.halo == halo
     generator = config.build_generator()
     degraded = tf.Variable(tf.random.stateless_uniform((1, 33, 33, 3), seed=(5, 6)))
@@ -82,6 +86,27 @@ def test_receptive_field_is_the_declared_halo(upsample, halo):
     assert 16 - rows[0] <= config.halo and rows[-1] - 16 <= config.halo
     assert 16 - columns[0] <= config.halo and columns[-1] - 16 <= config.halo
     assert max(16 - rows[0], rows[-1] - 16) == config.halo
+
+
+def test_kept_means_are_those_of_the_enlarged_input():
+    """Of an area that is larger than what the network sees, whatever the network makes of it."""
+    generator = SCGANConfig(width=4, keep_means=True).build_generator()
+    area = np.tile(np.float32([0.8, 0.3, 0.5]), (1, 30, 29, 1))
+    restored = generator(area).numpy()
+    free = keras.Model(generator.input, generator.get_layer("restored").output)(area).numpy()
+    assert np.abs(free - free[0, 60, 60]).max() > 0.01  # Its borders differ from its middle.
+    inner = restored[0, 48:72, 48:72].mean(axis=(0, 1))
+    np.testing.assert_allclose(inner, [0.8, 0.3, 0.5], atol=0.01)
+    degraded = tf.random.stateless_uniform((1, 6, 5, 3), seed=(1, 2))
+    restored, free = (
+        keras.Model(generator.input, generator.get_layer(name).output)(degraded).numpy()
+        for name in ("kept_means", "restored")
+    )
+    lacking = upscale(degraded[0].numpy(), 4) - free[0]
+    for _ in range(3):
+        count = cv2.boxFilter(np.ones_like(lacking), -1, (7, 7), None, (-1, -1), False, 0)
+        lacking = cv2.boxFilter(lacking, -1, (7, 7), None, (-1, -1), False, 0) / count
+    np.testing.assert_allclose(restored[0], free[0] + lacking, atol=1e-5)
 
 
 def test_bicubic_generator_enlarges_in_front_of_twelve_plain_convolutions():

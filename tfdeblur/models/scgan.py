@@ -38,6 +38,8 @@ UPSAMPLING = ("uconv", "bicubic")
 GENERATOR_LAYERS = ("uconv", "conv", "uconv") + ("conv",) * 9  # Table 1.
 DISCRIMINATOR_LAYERS = 4
 LEAK = 0.2
+_MEANS_WIDTH, _MEANS_PASSES = 7, 3  # Pixels of the restored image.
+_MEANS_REACH = _MEANS_PASSES * (_MEANS_WIDTH // 2)
 NORM_EPSILON = 1e-3  # Not stated; Keras' default. The released weights were trained with it.
 
 
@@ -66,6 +68,8 @@ class SCGANConfig(ModelConfig):
       freeze_statistics: whether the generator's batch norms keep their initial statistics, to
         continue from trained weights. Ours: in small batches of varied pages the batch statistics,
         and so the colours, depend on which pages are in the batch.
+      keep_means: whether to correct the local means of the restored image, over about 20 px, to
+        those of the enlarged input, which blur does not change. Ours: areas keep their colours.
     """
 
     name: str = "scgan"
@@ -84,6 +88,7 @@ class SCGANConfig(ModelConfig):
     split_batches: bool = True
     discriminator_size: int = 64
     freeze_statistics: bool = False
+    keep_means: bool = False
 
     @property
     def scale(self) -> int:
@@ -103,7 +108,8 @@ class SCGANConfig(ModelConfig):
     @property
     def halo(self) -> int:
         """Context in LR pixels on each side that one restored pixel depends on."""
-        return 7 if self.upsample == "uconv" else 8
+        reach = 7 if self.upsample == "uconv" else 8
+        return reach + (-(-_MEANS_REACH // self.scale) if self.keep_means else 0)
 
     @property
     def minimum_batch_size(self) -> int:
@@ -160,7 +166,7 @@ class SCGANConfig(ModelConfig):
     def build_generator(self) -> keras.Model:
         """Build the generator of Table 1. See `build_generator`."""
         self.validate()
-        return build_generator(self.channels, self.width, self.upsample)
+        return build_generator(self.channels, self.width, self.upsample, self.keep_means)
 
     def build(self) -> RestorationModel:
         """Build the trainable model with the networks that its objective needs."""
@@ -174,7 +180,9 @@ class SCGANConfig(ModelConfig):
         return SCGAN(self, generator, discriminators)
 
 
-def build_generator(channels: int, width: int, upsample: str = "uconv") -> keras.Model:
+def build_generator(
+    channels: int, width: int, upsample: str = "uconv", keep_means: bool = False
+) -> keras.Model:
     """Build the generator of Table 1: two transposed and ten plain convolutions.
 
     `[B, H, W, channels]` float32 in [0, 1] -> `[B, 4H, 4W, channels]` float32 in [0, 1], any H, W.
@@ -183,6 +191,7 @@ def build_generator(channels: int, width: int, upsample: str = "uconv") -> keras
       channels: of the image.
       width: kernels of every layer but the last.
       upsample: `uconv`, or `bicubic` for an enlarged input and twelve plain convolutions.
+      keep_means: see `SCGANConfig`; what is restored may then leave [0, 1] a little.
     """
     degraded = keras.Input((None, None, channels), name="degraded", dtype="float32")
     x = keras.layers.Rescaling(2.0, -1.0, name="to_signed")(degraded)
@@ -198,7 +207,20 @@ def build_generator(channels: int, width: int, upsample: str = "uconv") -> keras
     x = _convolution(kinds[-1], channels, use_bias=True, name=f"conv{last}")(x)
     x = keras.layers.Activation("tanh", dtype="float32", name="tanh")(x)
     restored = keras.layers.Rescaling(0.5, 0.5, dtype="float32", name="restored")(x)
+    if keep_means:
+        restored = _with_means_of(degraded, restored)
     return keras.Model(degraded, restored, name="scgan_generator")
+
+
+def _with_means_of(degraded, restored):
+    """Add what the local means of the restored image lack; at borders they see what there is."""
+    enlarged = BicubicUpscale(4, name="enlarged")(degraded)
+    lacking = keras.layers.Subtract(dtype="float32", name="lacking")([enlarged, restored])
+    for number in range(1, _MEANS_PASSES + 1):  # Nearly a Gaussian of sigma 3.5 px.
+        lacking = keras.layers.AveragePooling2D(
+            _MEANS_WIDTH, strides=1, padding="same", dtype="float32", name=f"mean{number}"
+        )(lacking)
+    return keras.layers.Add(dtype="float32", name="kept_means")([restored, lacking])
 
 
 def build_discriminator(

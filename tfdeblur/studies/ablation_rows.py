@@ -53,7 +53,9 @@ SCGAN = System(
         Row({"triplet_margin": 0.0}, "eq. 8, alpha = 0"),
         Row({"reduction": "sum"}, "eqs. 3, 5 and 8 as printed"),
     ),
-    excluded=frozenset({"name", "channels", "width", "discriminator_size", "freeze_statistics"}),
+    excluded=frozenset(
+        {"name", "channels", "width", "discriminator_size"} | {"freeze_statistics", "keep_means"}
+    ),
 )
 
 ENHANCE_UNET = System(
