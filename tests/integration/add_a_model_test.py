@@ -17,6 +17,8 @@ import pytest
 from tfdeblur.degradations.recipes import GeneratedRecipe
 from tfdeblur.images.files import read_image, write_image
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "add_a_model.md"
 REAL = ("tfdeblur", "tfdeblur/models", "configs", "tests", "tests/models")

@@ -15,26 +15,10 @@ JUDGES = {
 TOLERANCE = {"scgan": 3e-5, "mcgan": 3e-5, "mcgan_in_parts": 3e-5}
 
 
-QUICK = "wrfn_bn"  # The thinnest with synchronised batch norms.
-
-
-def test_two_replicas_update_as_one():
-    _check(QUICK, REPLICAS)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(small_models()) - {QUICK}))
-def test_two_replicas_of_the_other_models_update_as_one(name):
-    _check(name, REPLICAS)
-
-
-@pytest.mark.slow
+@pytest.mark.parametrize("shared_by", [REPLICAS, WORKERS])
 @pytest.mark.parametrize("name", sorted(small_models()))
-def test_two_processes_update_as_one(name):
-    _check(name, WORKERS)
-
-
-def _check(name, shared_by):
+def test_two_update_as_one(name, shared_by):
     worst = compare(name, shared_by)
     assert set(worst) == {"logs", "network"} | JUDGES.get(name, set())
     assert worst.pop("logs") < 1e-4

@@ -29,18 +29,9 @@ def _committed(system) -> list[str]:
     return [f"## {system.title}", *part.partition("\n## ")[0].rstrip().split("\n")]
 
 
-@pytest.mark.parametrize("system", SYSTEMS[:1], ids=NAMES[:1])
-def test_the_page_is_what_the_models_say(system, quick_layers):
-    _check_page(system)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("system", SYSTEMS[1:], ids=NAMES[1:])
-def test_the_page_is_what_the_other_models_say(system, quick_layers):
-    _check_page(system)
-
-
-def _check_page(system):
+@pytest.mark.parametrize("system", SYSTEMS, ids=NAMES)
+def test_the_page_is_what_the_models_say(system, quick_layers):
     made = table(system).rstrip().split("\n")
     assert made == _committed(system), (
         "Make it again: python -m tfdeblur_tools.ablations --output=docs/ablations.md"
