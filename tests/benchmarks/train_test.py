@@ -173,6 +173,7 @@ def test_replicas_are_gpus_where_there_are_some(monkeypatch):
         use_replicas(config, 3)
 
 
+@pytest.mark.slow
 def test_two_replicas_divide_a_batch(tmp_path):
     """In a process of its own, as logical CPUs must be made before TensorFlow is used."""
     file = tmp_path / "measured.json"

@@ -19,6 +19,7 @@ TINY = (
 )
 
 
+@pytest.mark.slow
 def test_an_experiment_is_timed(run, tmp_path):
     figures = tmp_path / "speed.json"
     code, out, err = run(
