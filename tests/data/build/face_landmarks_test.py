@@ -1,5 +1,6 @@
 """The face of an astronaut, and the geometry of aligned faces."""
 
+import gc
 import importlib.util
 import sys
 
@@ -69,6 +70,16 @@ def test_weights_of_the_working_directory_are_not_loaded(tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     face_landmarks._detector.cache_clear()
     assert detect(astronaut) is not None
+
+
+@needs_mtcnn
+def test_loading_the_detector_leaves_no_file_open(monkeypatch):
+    ignored = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    face_landmarks._detector.cache_clear()
+    face_landmarks._detector()
+    gc.collect()
+    assert not ignored
 
 
 def test_without_the_extra_the_message_names_it(monkeypatch):

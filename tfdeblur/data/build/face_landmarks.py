@@ -6,8 +6,10 @@ the first photograph. On two cores that takes 4 s, each further photograph 0.1 t
 """
 
 import importlib.resources
+import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -142,13 +144,21 @@ def _check_photo(photo: np.ndarray) -> None:
 @lru_cache(maxsize=1)
 def _detector():
     try:
+        import lz4.frame
         from mtcnn import MTCNN
         from mtcnn.stages import StageONet, StagePNet, StageRNet
     except ImportError as error:
         raise ValueError(
             "finding faces needs the extra `faces`: pip install 'tfdeblur[faces]'."
         ) from error
-    # Given only a name, the package would first unpickle a pnet.lz4 in the working directory.
-    weights = importlib.resources.files("mtcnn.assets.weights")
     stages = {"pnet.lz4": StagePNet, "rnet.lz4": StageRNet, "onet.lz4": StageONet}
-    return MTCNN([stage(weights=str(weights / name)) for name, stage in stages.items()])
+    loaded = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, stage in stages.items():
+            packed = importlib.resources.files("mtcnn.assets.weights").joinpath(name)
+            # Given only a name, the package would first unpickle a file of the working directory;
+            # given an lz4 file, joblib leaves it open, which Python 3.13 prints as an exception.
+            weights = Path(folder, name)
+            weights.write_bytes(lz4.frame.decompress(packed.read_bytes()))
+            loaded.append(stage(weights=str(weights)))
+    return MTCNN(loaded)
