@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
+from litert import Converted
 
 from tfdeblur.images.resize import upscale
 from tfdeblur.layers.bicubic import BicubicUpscale
@@ -60,23 +60,10 @@ def test_gradients_are_the_transposed_weights():
 
 @pytest.mark.parametrize("scale", [4, 8])
 def test_converts_to_tensorflow_lite_at_any_size(scale):
-    layer = BicubicUpscale(scale)
-
-    @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3], tf.float32)])
-    def enlarge(images):
-        return layer(images)
-
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([enlarge.get_concrete_function()])
-    interpreter = Interpreter(model_content=converter.convert())
-    source = interpreter.get_input_details()[0]["index"]
+    converted = Converted(BicubicUpscale(scale), (1, None, None, 3))
     for height, width in ((7, 13), (1, 1), (5, 2)):
         image = np.random.default_rng(height).random((1, height, width, 3), np.float32)
-        interpreter.resize_tensor_input(source, image.shape)
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(source, image)
-        interpreter.invoke()
-        enlarged = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-        np.testing.assert_allclose(enlarged[0], upscale(image[0], scale), atol=1e-5)
+        np.testing.assert_allclose(converted(image)[0], upscale(image[0], scale), atol=1e-5)
 
 
 def test_is_rebuilt_from_its_config():

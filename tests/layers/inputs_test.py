@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
+from litert import Converted
 
 from tfdeblur.layers.inputs import FixedSize, Greyscale
 from tfdeblur.stack import keras
@@ -41,16 +41,9 @@ def test_fixed_size_is_known_to_the_layers_behind_it():
 
 def test_fixed_size_vanishes_in_a_tensorflow_lite_file():
     layer = FixedSize(3, name="size")
-    run = tf.function(lambda images: 2.0 * layer(images))
-    function = run.get_concrete_function(tf.TensorSpec([1, 3, 3, 2]))
-    content = tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
-    interpreter = Interpreter(model_content=content)
-    interpreter.allocate_tensors()
+    converted = Converted(lambda images: 2.0 * layer(images), (1, 3, 3, 2))
     image = np.random.default_rng(1).random((1, 3, 3, 2), np.float32)
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
-    interpreter.invoke()
-    doubled = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    np.testing.assert_array_equal(doubled, 2 * image)
+    np.testing.assert_array_equal(converted(image), 2 * image)
 
 
 def test_luma_of_primaries_and_of_grey():

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
+from litert import Converted
 
 from tfdeblur.layers.randomness import StepDropout, StepNoise, draw
 from tfdeblur.stack import keras
@@ -94,18 +94,8 @@ def test_dtypes_follow_the_policy():
 
 def test_unkeyed_noise_runs_in_tensorflow_lite():
     layer = StepNoise(0.0, 0.1, seed=2, name="noise")
-    function = tf.function(layer).get_concrete_function(tf.TensorSpec([1, 40, 40, 3]))
-    content = tf.lite.TFLiteConverter.from_concrete_functions([function], layer).convert()
-    interpreter = Interpreter(model_content=content)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(
-        interpreter.get_input_details()[0]["index"], np.full((1, 40, 40, 3), 0.5, np.float32)
-    )
-    results = []
-    for _ in range(2):
-        interpreter.invoke()
-        output = interpreter.get_output_details()[0]["index"]
-        results.append(interpreter.get_tensor(output).copy())
+    converted = Converted(layer, (1, 40, 40, 3), layer.weights)
+    results = [converted(np.full((1, 40, 40, 3), 0.5, np.float32)) for _ in range(2)]
     assert not np.array_equal(*results)
     for noisy in results:
         assert noisy.mean() == pytest.approx(0.5, abs=0.01)

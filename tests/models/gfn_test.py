@@ -5,9 +5,8 @@ import functools
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
+from litert import Converted
 
-from tfdeblur.export.tflite import list_operators
 from tfdeblur.layers.padding import PadToMultiple
 from tfdeblur.models.base import objective
 from tfdeblur.models.gfn import GFNConfig, build_networks
@@ -326,26 +325,13 @@ def test_mixed_precision_ends_in_float32():
 
 def test_converts_to_tensorflow_lite_for_any_size():
     generator = _shared().generator
-    run = tf.function(
-        generator, input_signature=[tf.TensorSpec([1, None, None, 3], name="degraded")]
-    )
-    content = tf.lite.TFLiteConverter.from_concrete_functions(
-        [run.get_concrete_function()], generator
-    ).convert()
-    operators, foreign = list_operators(content)
-    assert foreign == []
-    assert not any(name.startswith("SELECT") for name in operators)  # The switch is folded away.
-    interpreter = Interpreter(model_content=content)
-    index = interpreter.get_input_details()[0]["index"]
+    converted = Converted(generator, (1, None, None, 3), generator.weights)
+    # The switch is folded away.
+    assert not any(name.startswith("SELECT") for name in converted.operators)
     for height, width in ((7, 13), (4, 8)):
-        degraded = _images(1, height, width, 3).numpy()
-        interpreter.resize_tensor_input(index, degraded.shape)
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(index, degraded)
-        interpreter.invoke()
-        restored = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+        degraded = _images(1, height, width, 3)
         wanted = generator(degraded).numpy()
-        np.testing.assert_allclose(restored, wanted, atol=1e-4 * np.abs(wanted).max())
+        np.testing.assert_allclose(converted(degraded), wanted, atol=1e-4 * np.abs(wanted).max())
 
 
 def _rates(config, epochs) -> list[float]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
+from litert import Converted
 
 from tfdeblur.images.resize import upscale
 from tfdeblur.models.base import objective
@@ -126,23 +126,10 @@ def test_bicubic_generator_enlarges_in_front_of_twelve_plain_convolutions():
 def test_generator_converts_to_tflite(upsample):
     """Open sizes, the same pixels, from one pixel on; LiteRT knows its own operators only."""
     generator = SCGANConfig(upsample=upsample, width=4).build_generator()
-
-    @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3], tf.float32)])
-    def restore(images):
-        return generator(images, training=False)
-
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [restore.get_concrete_function()], generator
-    )
-    interpreter = Interpreter(model_content=converter.convert())
+    converted = Converted(generator, (1, None, None, 3), generator.weights)
     for size in ((7, 13), (1, 2)):
         images = np.random.default_rng(0).random((1, *size, 3), np.float32)
-        interpreter.resize_tensor_input(0, images.shape)
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
-        interpreter.invoke()
-        restored = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-        np.testing.assert_allclose(restored, generator(images), atol=1e-4)
+        np.testing.assert_allclose(converted(images), generator(images), atol=1e-4)
 
 
 def test_initialisation_is_he_with_fan_in():

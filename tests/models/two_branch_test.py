@@ -5,9 +5,8 @@ import functools
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
+from litert import Converted
 
-from tfdeblur.export.tflite import list_operators
 from tfdeblur.models import two_branch
 from tfdeblur.models.base import Term, objective
 from tfdeblur.models.two_branch import (
@@ -559,19 +558,8 @@ def test_converts_to_tensorflow_lite_at_its_one_size(bicubic):
     generator, _ = _networks(**({"use_upcnn": False} if bicubic else {}))
     if bicubic:
         generator = keras.Model(generator.input, generator.get_layer("encode1").output)
-    run = tf.function(generator, input_signature=[tf.TensorSpec([1, 16, 16, 3], name="degraded")])
-    module = tf.Module()
-    module.weights = generator.weights  # The model itself would be traced layer by layer.
-    content = tf.lite.TFLiteConverter.from_concrete_functions(
-        [run.get_concrete_function()], module
-    ).convert()
-    assert list_operators(content)[1] == []
-    interpreter = Interpreter(model_content=content)
-    interpreter.allocate_tensors()
-    degraded = _batch(count=1)["degraded"].numpy()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], degraded)
-    interpreter.invoke()
-    restored = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    degraded = _batch(count=1)["degraded"]
+    restored = Converted(generator, degraded.shape, generator.weights)(degraded)
     assert restored.shape[1:] == ((64, 64, W) if bicubic else (128, 128, 3))
     np.testing.assert_allclose(restored, generator(degraded), atol=1e-4)
 

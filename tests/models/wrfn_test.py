@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
+from litert import Converted
 
-from tfdeblur.export.tflite import list_operators
 from tfdeblur.layers.resampling import strided_kernel
 from tfdeblur.models.wrfn import WRFNConfig, _residual_block, receptive_field
 from tfdeblur.stack import keras
@@ -344,26 +343,10 @@ def test_mixed_precision_keeps_the_statistics_and_the_image(policy):
 )
 def test_tensorflow_lite_gives_the_same_pixels(channels, fields):
     generator = _build(_tiny(**fields))
-
-    @tf.function(input_signature=[tf.TensorSpec([1, None, None, channels], tf.float32, "images")])
-    def run(images):
-        return generator(images, training=False)
-
-    function = run.get_concrete_function()
-    module = tf.Module()
-    module.weights = generator.weights  # The generator itself would be traced layer by layer.
-    content = tf.lite.TFLiteConverter.from_concrete_functions([function], module).convert()
-    assert list_operators(content)[1] == []
-    interpreter = Interpreter(model_content=content)
-    index = interpreter.get_input_details()[0]["index"]
+    converted = Converted(generator, (1, None, None, channels), generator.weights)
     for height, width in ((11, 18), (23, 7)):
         images = _images(1, height, width, channels)
-        interpreter.resize_tensor_input(index, images.shape)
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(index, images)
-        interpreter.invoke()
-        restored = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-        np.testing.assert_allclose(restored, generator(images), atol=1e-4)
+        np.testing.assert_allclose(converted(images), generator(images), atol=1e-4)
 
 
 @pytest.mark.parametrize(

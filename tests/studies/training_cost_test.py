@@ -7,6 +7,7 @@ from tfdeblur.models.enhance_unet import EnhanceUnetConfig
 from tfdeblur.models.gfn import GFNConfig
 from tfdeblur.models.scgan import SCGANConfig
 from tfdeblur.models.wrfn import WRFNConfig
+from tfdeblur.stack import keras
 from tfdeblur.studies.operations import network_macs
 from tfdeblur.studies.training_cost import (
     phase_bounds,
@@ -14,7 +15,18 @@ from tfdeblur.studies.training_cost import (
     training_phases,
     training_side,
 )
-from tfdeblur.training.experiment import DataConfig, ExperimentConfig, TrainConfig
+from tfdeblur.training.experiment import (
+    DataConfig,
+    ExperimentConfig,
+    OptimizerConfig,
+    TrainConfig,
+)
+
+
+@pytest.fixture
+def plain_descent(monkeypatch):
+    """Adam multiplies no matrices either, and is half of what is traced."""
+    monkeypatch.setattr(OptimizerConfig, "_adam", lambda *_, **__: keras.optimizers.SGD())
 
 
 def _experiment(model, *, batch_size=2, steps=5, **data) -> ExperimentConfig:
@@ -39,7 +51,7 @@ def _tiny_unet(**fields):
     return _experiment(model, source="prepared", crop_size=16)
 
 
-def test_every_update_of_the_critic_counts():
+def test_every_update_of_the_critic_counts(quick_layers, plain_descent):
     one, three = (step_macs(_tiny_unet(discriminator_updates=n)) for n in (1, 3))
     model = _tiny_unet().model.build()
     restoring = network_macs(model.generator, (2, 16, 16, 3))
@@ -50,7 +62,7 @@ def test_every_update_of_the_critic_counts():
     assert restoring + 3 * 2 * judging < added < restoring + 12 * judging
 
 
-def test_the_perceptual_loss_counts_without_its_weights():
+def test_the_perceptual_loss_counts_without_its_weights(quick_layers, plain_descent):
     """VGG-19 sees truth and restoration; the gradient goes through it to the latter."""
     features = network_macs(build_vgg19_layers(["block3_conv3"]), (2, 16, 16, 3))
     updates = {"discriminator_updates": 1, "adversarial_weight": 0.0}
@@ -65,7 +77,7 @@ def _tiny_gfn(**fields):
     return GFNConfig(width=2, **blocks, **fields)
 
 
-def test_phases_differ_by_what_they_train():
+def test_phases_differ_by_what_they_train(quick_layers, plain_descent):
     first, second = training_phases(_experiment(_tiny_gfn(gate_start_step=3)))
     assert (first.start, first.steps, second.start, second.steps) == (0, 3, 3, 2)
     # The gate: 3x3 of 2 + 3 + 2 channels to 2, and 1x1, with both gradients.

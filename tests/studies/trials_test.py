@@ -34,7 +34,7 @@ def test_fixed_pairs_are_learnt():
     assert [line.split(":")[0] for line in lines] == ["step 0", "step 20"]
 
 
-def test_fresh_pairs_have_no_score_and_phases_begin(eagerly):
+def test_fresh_pairs_have_no_score_and_phases_begin(eagerly, quick_layers):
     config = two_branch_faces.get_config("quicktest")
     config.model.perceptual_weight = 10.0
     config.model.local_start_step = 1
@@ -57,9 +57,10 @@ def test_the_step_of_a_phase_is_a_graph_of_its_own(monkeypatch):
         assert ("cross_entropy" in report.ranges) is judged
 
 
-def test_a_critic_sees_the_fixed_pairs_in_each_of_its_updates(eagerly):
+def test_a_critic_sees_the_fixed_pairs_in_each_of_its_updates(eagerly, quick_layers):
     config = enhance_unet_faces.get_config("quicktest")
     config.model.perceptual_weight = 10.0
+    config.model.use_em = config.model.use_rrrb = False
     config.train.steps = 1
     config.runtime.precision = "float32"
     report = run_trial(config, fixed=True, extractor="stand_in")
