@@ -1,7 +1,7 @@
-"""Images as tensors: conversion between 8 bits and [0, 1], and the type of a training batch.
+"""Images as tensors: conversion between ranges, and the type of a training batch.
 
-Training, evaluation and export share both conversions, so the measured model equals the shipped
-one, rounding included.
+Training, evaluation and export share those from and to 8 bits, so the measured model equals the
+shipped one, rounding included.
 """
 
 from typing import TypedDict
@@ -45,3 +45,8 @@ def to_uint8(images: tf.Tensor) -> tf.Tensor:
     """Convert float `[..., C]` in [0, 1] to uint8 in [0, 255]: round half to even, clip."""
     levels = tf.round(tf.cast(images, tf.float32) * 255.0)
     return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
+
+
+def to_signed(images: tf.Tensor) -> tf.Tensor:
+    """Map float images in [0, 1] to [-1, 1]."""
+    return images * 2.0 - 1.0

@@ -6,6 +6,7 @@ The blocks of Isola et al., "Image-to-Image Translation with Conditional Adversa
 
 from collections.abc import Sequence
 
+from tfdeblur.layers.initializers import torch_uniform
 from tfdeblur.layers.instance_norm import instance_normalization
 from tfdeblur.layers.norms import batch_normalization
 from tfdeblur.stack import keras
@@ -24,7 +25,7 @@ def convolution(
 def deconvolution(filters: int, name: str) -> keras.layers.Layer:
     """Build a transposed convolution that doubles the image."""
     return keras.layers.Conv2DTranspose(
-        filters, 4, 2, padding="same", kernel_initializer=_torch_uniform(), name=name
+        filters, 4, 2, padding="same", kernel_initializer=torch_uniform(), name=name
     )
 
 
@@ -85,11 +86,6 @@ def _convolution(
         strides,
         padding,
         use_bias=use_bias,
-        kernel_initializer=_torch_uniform(),
+        kernel_initializer=torch_uniform(),
         name=name,
     )
-
-
-def _torch_uniform() -> keras.initializers.Initializer:
-    """Return U(-a, a) with a = fan-in^(-1/2): variance 1 / (3 fan-in)."""
-    return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
+from tfdeblur.images.tensors import to_signed
 from tfdeblur.losses.perceptual import build_vgg19
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # Torch's, of RGB in [0, 1].
@@ -37,7 +38,7 @@ def build_torch_vgg19(
 
     def extract(images: tf.Tensor) -> list[tf.Tensor]:
         if not normalised:  # The images that normalise to [-1, 1].
-            images = MEAN + STD * (images * 2.0 - 1.0)
+            images = MEAN + STD * to_signed(images)
         features = zip(taps.values(), vgg(images), strict=True)
         return [tap * (weight / KERAS_STD) for weight, tap in features]
 

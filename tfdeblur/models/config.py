@@ -12,7 +12,7 @@ class ModelConfig(abc.ABC):
     """Base of every paper's config, a mutable dataclass whose fields are the paper's switches.
 
     Properties that are not abstract default to the value that most networks have. A dataclass field
-    may replace a property.
+    or a class constant may replace a property.
     """
 
     name: str

@@ -31,6 +31,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from tfdeblur.images.tensors import to_signed
 from tfdeblur.layers.blocks import (
     convolution_group,
     norm_relu,
@@ -110,25 +111,10 @@ class EnhanceUnetConfig(ModelConfig):
     discriminator_updates: int = 5
     vgg_weights: str = "imagenet"
 
-    @property
-    def scale(self) -> int:
-        """Super-resolution factor: none."""
-        return 1
-
-    @property
-    def paper(self) -> str:
-        """Authors, venue and year."""
-        return "Qi et al., MTAP 2020"
-
-    @property
-    def training_size(self) -> int:
-        """Side of the random crops (§4.1)."""
-        return 150
-
-    @property
-    def halo(self) -> int | None:
-        """None, as instance norms make every pixel depend on the whole image."""
-        return None
+    scale = 1
+    paper = "Qi et al., MTAP 2020"
+    training_size = 150  # Random crops (§4.1).
+    halo = None  # Instance norms make every pixel depend on the whole image.
 
     @property
     def perceptual_taps(self) -> tuple[str, ...]:
@@ -328,14 +314,14 @@ class EnhanceUnet(RestorationGAN):
         target, restored = batch["target"], outputs["restored"]
         terms: dict[str, Term] = {}
         if config.content_weight:
-            content = squared_error(_signed(target), _signed(restored))
+            content = squared_error(to_signed(target), to_signed(restored))
             terms["content"] = Term(config.content_weight, content)
         if config.perceptual_weight:
             assert self.extractor is not None  # Set by `compile`.
             perceptual = perceptual_distance(self.extractor, target, restored)
             terms["perceptual"] = Term(config.perceptual_weight, perceptual)
         if config.adversarial_weight:
-            scores = self.discriminators["critic"](_signed(restored), training=True)
+            scores = self.discriminators["critic"](to_signed(restored), training=True)
             adversarial = wasserstein_generator_loss(scores)
             terms["adversarial"] = Term(config.adversarial_weight, adversarial)
         return terms
@@ -343,8 +329,8 @@ class EnhanceUnet(RestorationGAN):
     def discriminator_terms(self, name: str, batch: Batch, outputs: Outputs) -> dict[str, Term]:
         """Return the negative of eq. 5, which the critic maximises. The model must be compiled."""
         critic = self.discriminators[name]
-        real = _signed(batch["target"])
-        fake = tf.stop_gradient(_signed(outputs["restored"]))
+        real = to_signed(batch["target"])
+        fake = tf.stop_gradient(to_signed(outputs["restored"]))
         scores = critic(tf.concat([real, fake], axis=0), training=True)  # Samples are independent.
         terms = {"wasserstein": Term(1.0, wasserstein_critic_loss(*tf.split(scores, 2)))}
         weight = self.config.gradient_penalty_weight
@@ -362,10 +348,5 @@ class EnhanceUnet(RestorationGAN):
         Applies the sigmoid of §3.3 to the critic's scores, for reports. The critic is trained
         without it, so 0.5 is not a decision boundary and only the order counts.
         """
-        scores = self.discriminators["critic"](_signed(images), training=False)
+        scores = self.discriminators["critic"](to_signed(images), training=False)
         return tf.reduce_mean(tf.sigmoid(scores), axis=(1, 2, 3))
-
-
-def _signed(images: tf.Tensor) -> tf.Tensor:
-    """Map [0, 1] to [-1, 1]."""
-    return images * 2.0 - 1.0

@@ -93,20 +93,9 @@ class GFNConfig(ModelConfig):
     gate_start_step: int = 60 * STEPS_PER_EPOCH
     alpha_end_step: int = 0
 
-    @property
-    def scale(self) -> int:
-        """Super-resolution factor."""
-        return SCALE
-
-    @property
-    def paper(self) -> str:
-        """Authors, venue and year."""
-        return "Zhang et al., BMVC 2018"
-
-    @property
-    def training_size(self) -> int:
-        """Side of the LR patches (code; missing from the text): 256 px / 4."""
-        return 64
+    scale = SCALE
+    paper = "Zhang et al., BMVC 2018"
+    training_size = 64  # LR patches (code; missing from the text): 256 px / 4.
 
     @property
     def halo(self) -> int:
@@ -224,9 +213,7 @@ def _wire_images(config: GFNConfig, image: tf.Tensor) -> Outputs:
     deblurred = deblurred_image(deblurring(image))
     if config.variant == "model1":
         return {"restored": srresnet(deblurred), "lr_deblurred": deblurred}
-    phases = _convolution(
-        config, SCALE**2 * config.channels, 3, "fusion", share=SMALL, dtype="float32"
-    )(deblurred)
+    phases = _image_convolution(config, SCALE**2 * config.channels, "fusion")(deblurred)
     enlarged = DepthToSpace(SCALE, name="fusion_shuffle")(phases)
     fused = keras.layers.Add(dtype="float32")([srresnet(image), enlarged])
     return {"restored": fused, "lr_deblurred": deblurred}
@@ -254,9 +241,7 @@ def _build_deblurred_image(config: GFNConfig) -> keras.Model:
     """Build deblurring features -> deblurred image `[B, H, W, C]` float32."""
     inputs = [_input(config.width), _input(config.width)]
     x = _relu()(_convolution(config, config.width, 3, "deblurred_conv")(keras.layers.Add()(inputs)))
-    image = _convolution(
-        config, config.channels, 3, "deblurred_image", share=SMALL, dtype="float32"
-    )(x)
+    image = _image_convolution(config, config.channels, "deblurred_image")(x)
     return keras.Model(inputs, image, name="deblurred_image")
 
 
@@ -288,9 +273,7 @@ def _build_reconstruction(config: GFNConfig) -> keras.Model:
         x = _convolution(config, 4 * width, 3, f"reconstruction_up{number}")(x)
         x = _relu(slope)(DepthToSpace(2, name=f"reconstruction_shuffle{number}")(x))
     x = _relu(LEAK)(_convolution(config, width, 3, "reconstruction_conv")(x))
-    image = _convolution(
-        config, config.channels, 3, "reconstruction_image", share=SMALL, dtype="float32"
-    )(x)
+    image = _image_convolution(config, config.channels, "reconstruction_image")(x)
     return keras.Model(features, image, name="reconstruction")
 
 
@@ -331,10 +314,9 @@ def _blocks(config: GFNConfig, x: tf.Tensor, count: int, slope: float, name: str
     """Connect `count` residual blocks without normalisation (EDSR)."""
     width = x.shape[-1]
     for number in range(1, count + 1):
-        residual = _relu(slope)(_convolution(config, width, 3, f"{name}_block{number}_conv1")(x))
-        residual = _convolution(config, width, 3, f"{name}_block{number}_conv2", share=SMALL)(
-            residual
-        )
+        block = f"{name}_block{number}"
+        residual = _relu(slope)(_convolution(config, width, 3, f"{block}_conv1")(x))
+        residual = _convolution(config, width, 3, f"{block}_conv2", share=SMALL)(residual)
         x = keras.layers.Add()([x, residual])
     return x
 
@@ -351,16 +333,14 @@ def _gaussian(
 
 
 def _convolution(
-    config: GFNConfig,
-    filters: int,
-    size: int,
-    name: str,
-    strides: int = 1,
-    share: float = 1.0,
-    dtype=None,
-):
+    config: GFNConfig, filters: int, size: int, name: str, *, strides=1, share=1.0, dtype=None
+) -> keras.layers.Layer:
     shared = {"kernel_initializer": _gaussian(config, share), "dtype": dtype, "name": name}
     return keras.layers.Conv2D(filters, size, strides, "same", **shared)
+
+
+def _image_convolution(config: GFNConfig, filters: int, name: str) -> keras.layers.Layer:
+    return _convolution(config, filters, 3, name, share=SMALL, dtype="float32")
 
 
 class GFN(RestorationModel):

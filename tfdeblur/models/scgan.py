@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from tfdeblur.images.tensors import to_signed
 from tfdeblur.layers.bicubic import BicubicUpscale
 from tfdeblur.layers.norms import batch_normalization
 from tfdeblur.layers.replicas import roll_over_batch
@@ -90,15 +91,8 @@ class SCGANConfig(ModelConfig):
     freeze_statistics: bool = False
     keep_means: bool = False
 
-    @property
-    def scale(self) -> int:
-        """Super-resolution factor."""
-        return 4
-
-    @property
-    def paper(self) -> str:
-        """Authors, venue and year."""
-        return "Xu et al., ICCV 2017"
+    scale = 4
+    paper = "Xu et al., ICCV 2017"
 
     @property
     def training_size(self) -> int:
@@ -297,7 +291,7 @@ class SCGAN(RestorationGAN):
         """
         config = self.config
         weights = config.generator_weights
-        real, fake = _signed(batch["target"]), _signed(outputs["restored"])
+        real, fake = to_signed(batch["target"]), to_signed(outputs["restored"])
         values: dict[str, tf.Tensor] = {}
         if "pixel" in weights:
             values["pixel"] = squared_error(real, fake, config.reduction)
@@ -319,8 +313,8 @@ class SCGAN(RestorationGAN):
         """Return eq. 8 on the images of the discriminator's class; the triplet if it has one."""
         config = self.config
         index = config.discriminator_names.index(name)
-        real = self._by_class(_signed(batch["target"]))[index]
-        fake = self._by_class(tf.stop_gradient(_signed(outputs["restored"])))[index]
+        real = self._by_class(to_signed(batch["target"]))[index]
+        fake = self._by_class(tf.stop_gradient(to_signed(outputs["restored"])))[index]
         real_outputs, fake_outputs = self._observe(name, real, fake)
         cross_entropy = cross_entropy_discriminator_loss(real_outputs[-1], fake_outputs[-1])
         terms = {"cross_entropy": Term(1.0, cross_entropy)}
@@ -382,8 +376,3 @@ class SCGAN(RestorationGAN):
         outputs = discriminator(tf.concat([real, fake], axis=0), training=True)
         halves = [tf.split(output, 2, axis=0) for output in outputs]
         return [real_half for real_half, _ in halves], [fake_half for _, fake_half in halves]
-
-
-def _signed(images: tf.Tensor) -> tf.Tensor:
-    """Map [0, 1] to [-1, 1]."""
-    return images * 2.0 - 1.0

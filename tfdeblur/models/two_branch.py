@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from tfdeblur.images.tensors import to_signed
 from tfdeblur.layers import strided
 from tfdeblur.layers.bicubic import BicubicUpscale
 from tfdeblur.layers.inputs import FixedSize, Greyscale
@@ -109,25 +110,14 @@ class TwoBranchConfig(ModelConfig):
     vgg_weights: str = "imagenet"
     local_start_step: int = 90_000
 
-    @property
-    def scale(self) -> int:
-        """Super-resolution factor."""
-        return SCALE
-
-    @property
-    def paper(self) -> str:
-        """Authors, venue and year."""
-        return "Yun et al., IEEE Access 2020"
+    scale = SCALE
+    paper = "Yun et al., IEEE Access 2020"
+    halo = None  # The innermost level sees the whole image.
 
     @property
     def training_size(self) -> int:
         """Side of the degraded images; the network accepts no other."""
         return self.input_size
-
-    @property
-    def halo(self) -> int | None:
-        """None: the innermost level sees the whole image."""
-        return None
 
     @property
     def size_multiple(self) -> int:
@@ -360,12 +350,12 @@ class TwoBranch(RestorationGAN):
     def generator_terms(self, batch: Batch, outputs: Outputs) -> dict[str, Term]:
         """Return eq. 6, or the part of it that the config names."""
         config = self.config
-        restored, upscaled = _signed(outputs["restored"]), outputs["upscaled"]
+        restored, upscaled = to_signed(outputs["restored"]), outputs["upscaled"]
         terms: dict[str, Term] = {}
         if config.pixel_weight:
-            error = _signed(batch["target"]) - restored
+            error = to_signed(batch["target"]) - restored
             errors = {
-                "blurry_pixel": _signed(batch["hr_blurry"]) - _signed(outputs["blurry"]),
+                "blurry_pixel": to_signed(batch["hr_blurry"]) - to_signed(outputs["blurry"]),
                 "pixel": error,
                 "face_pixel": batch["face_mask"] * error,
             }
@@ -386,8 +376,8 @@ class TwoBranch(RestorationGAN):
     def discriminator_terms(self, name: str, batch: Batch, outputs: Outputs) -> dict[str, Term]:
         """Return eq. 2 for `global`, eq. 3 for `local`."""
         upscaled = tf.stop_gradient(outputs["upscaled"])
-        fake = tf.stop_gradient(_signed(outputs["restored"]))
-        real_logits = self._judge(name, _signed(batch["target"]), upscaled, batch)
+        fake = tf.stop_gradient(to_signed(outputs["restored"]))
+        real_logits = self._judge(name, to_signed(batch["target"]), upscaled, batch)
         fake_logits = self._judge(name, fake, upscaled, batch)
         values = least_squares_discriminator_loss(real_logits, fake_logits)
         return {"least_squares": Term(1.0, values)}
@@ -399,8 +389,3 @@ class TwoBranch(RestorationGAN):
         else:
             seen = batch["face_mask"] * image
         return self.discriminators[name](seen, training=True)
-
-
-def _signed(images: tf.Tensor) -> tf.Tensor:
-    """Map [0, 1] to [-1, 1]."""
-    return images * 2.0 - 1.0

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from tfdeblur.layers import resampling
+from tfdeblur.layers.initializers import torch_uniform
 from tfdeblur.layers.instance_norm import instance_normalization
 from tfdeblur.layers.norms import batch_normalization
 from tfdeblur.layers.padding import CropToImages, PadToMultiple
@@ -78,20 +79,9 @@ class WRFNConfig(ModelConfig):
     zero_init_output: bool = True
     loss: str = "mse"
 
-    @property
-    def scale(self) -> int:
-        """1: the restored image has the size of the blurry one."""
-        return 1
-
-    @property
-    def paper(self) -> str:
-        """Authors, venue and year."""
-        return "Jin et al., CVPRW 2018"
-
-    @property
-    def training_size(self) -> int:
-        """Side of the squares (§5)."""
-        return 320
+    scale = 1
+    paper = "Jin et al., CVPRW 2018"
+    training_size = 320  # §5
 
     @property
     def receptive_field(self) -> int | None:
@@ -166,7 +156,7 @@ def build_generator(config: WRFNConfig) -> keras.Model:
         1,
         3,
         padding="same",
-        kernel_initializer="zeros" if at_identity else _torch_uniform(),
+        kernel_initializer="zeros" if at_identity else torch_uniform(),
         dtype="float32",
         name="blend_last",
     )(x)
@@ -186,7 +176,7 @@ def _deblur(blurry: tf.Tensor, config: WRFNConfig) -> tf.Tensor:
         first,
         config.stride,
         config.resampling,
-        _torch_uniform(),
+        torch_uniform(),
         name="deblur_first",
     )
     for number in range(1, config.blocks + 1):
@@ -223,13 +213,8 @@ def _normalize(x: tf.Tensor, norm: str, name: str) -> tf.Tensor:
 
 def _convolution(filters: int, kernel_size: int, name: str) -> keras.layers.Layer:
     return keras.layers.Conv2D(
-        filters, kernel_size, padding="same", kernel_initializer=_torch_uniform(), name=name
+        filters, kernel_size, padding="same", kernel_initializer=torch_uniform(), name=name
     )
-
-
-def _torch_uniform() -> keras.initializers.Initializer:
-    """Return U(-a, a) with a = fan-in^(-1/2): variance 1 / (3 fan-in)."""
-    return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
 
 class _FoldChannels(keras.layers.Layer):
