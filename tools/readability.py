@@ -31,13 +31,13 @@ def main(argv: list[str]) -> None:
     from tfdeblur.inference.restorer import Restorer
     from tfdeblur.studies.readability import character_error_rates
     from tfdeblur.training.experiment import load_trained
-    from tfdeblur.training.train import make_restore
+    from tfdeblur.training.train import make_image_restore
 
     values = flags.FLAGS
     systems = {"bicubic": lambda image: make_baseline(image, 4)}
     for model in values.model:
         if Path(model, "checkpoints").is_dir():
-            systems[model] = make_restore(load_trained(model, values.checkpoint).generator)
+            systems[model] = make_image_restore(load_trained(model, values.checkpoint).generator)
         else:
             systems[model] = Restorer.load(model).restore
     found = open_pairs(values.data, values.data_dir, values.split, values.limit)

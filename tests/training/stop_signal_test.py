@@ -46,7 +46,9 @@ def test_sigterm_during_a_validation_leaves_it_owed(tmp_path, monkeypatch):
     whole = train(config, tmp_path / "whole")
     parts = tmp_path / "parts"
     with monkeypatch.context() as patch:
-        patch.setattr("tfdeblur.training.train.make_restore", lambda *_: lambda _: _terminate())
+        patch.setattr(
+            "tfdeblur.training.train.make_image_restore", lambda *_: lambda _: _terminate()
+        )
         with pytest.raises(Interrupted, match="after step 3, which is saved"):
             train(config, parts)
     assert not (parts / "checkpoints" / "best").exists()

@@ -12,7 +12,7 @@ from tfdeblur.data.pipeline import DataConfig
 from tfdeblur.stack import keras
 from tfdeblur.training.callbacks import NonFiniteError
 from tfdeblur.training.experiment import load_trained
-from tfdeblur.training.train import make_restore, train
+from tfdeblur.training.train import make_image_restore, train
 from tfdeblur_configs import scgan_text
 
 
@@ -165,7 +165,7 @@ def test_grey_generator_restores_grey_shown_as_rgb():
     grey = keras.Input((None, None, 1))
     generator = keras.Model(grey, keras.layers.Rescaling(0.5)(grey))
     image = np.arange(0, 200, 10, np.uint8).reshape(4, 5, 1).repeat(3, axis=2)
-    np.testing.assert_array_equal(make_restore(generator, channels=1)(image), image // 2)
+    np.testing.assert_array_equal(make_image_restore(generator, channels=1)(image), image // 2)
 
 
 def test_splits_of_prepared_data(tmp_path, write_prepared):
@@ -192,7 +192,7 @@ def test_splits_of_prepared_data(tmp_path, write_prepared):
     config.optimizer.learning_rate = 1e-1
     config.train.steps = config.train.validate_every = 20
     result = train(config, tmp_path / "run")
-    restore = make_restore(load_trained(tmp_path / "run", "latest").generator)
+    restore = make_image_restore(load_trained(tmp_path / "run", "latest").generator)
     black, white = (restore(np.full((16, 16, 3), grey, np.uint8)).mean() for grey in (0, 255))
     assert result["validation"]["restored"]["psnr"] < 20
     assert black < 100, (black, white)

@@ -19,7 +19,7 @@ from tfdeblur.training.experiment import (
     TrainConfig,
     load_trained,
 )
-from tfdeblur.training.train import make_restore, train
+from tfdeblur.training.train import make_image_restore, train
 
 DOMAIN = "dark_mode"
 _PATCH_SIZE = 128
@@ -39,7 +39,7 @@ def fine_tune(output: Path, steps: int) -> tuple[Chapter, Gain]:
     workdir = output / DOMAIN
     shutil.rmtree(workdir, ignore_errors=True)  # Always start from the shipped model; never resume.
     train(experiment(steps), workdir)
-    tuned = make_restore(load_trained(workdir, "latest").generator)
+    tuned = make_image_restore(load_trained(workdir, "latest").generator)
     pairs = shipped.draw(DOMAIN, _PATCH_SIZE)
     before = score_pairs(Restorer.load(MODEL).restore, pairs, 4, PROTOCOL)
     after = score_pairs(tuned, pairs, 4, PROTOCOL)

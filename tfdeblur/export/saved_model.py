@@ -75,7 +75,7 @@ def image_spec(model_config: ModelConfig, batch: int | None) -> tf.TensorSpec:
     return tf.TensorSpec([batch, side, side, 3], tf.uint8, "images")
 
 
-def make_restore(
+def make_servable_restore(
     generator: keras.Model, model_config: ModelConfig
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """Return the function from which every artifact is traced.
@@ -112,7 +112,7 @@ class _Servable(tf.Module):
     def __init__(self, generator: keras.Model, model_config: ModelConfig):
         super().__init__()
         self.weights = list(generator.weights)
-        restore = make_restore(generator, model_config)
+        restore = make_servable_restore(generator, model_config)
         max_pixels, side = max_image_pixels(model_config.scale), model_config.fixed_input_size
 
         def restore_one(image_bytes: tf.Tensor) -> tf.Tensor:

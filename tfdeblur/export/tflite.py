@@ -12,7 +12,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfdeblur.export.saved_model import image_spec, make_restore
+from tfdeblur.export.saved_model import image_spec, make_servable_restore
 from tfdeblur.models.config import ModelConfig
 from tfdeblur.stack import keras
 
@@ -51,7 +51,7 @@ def convert(generator: keras.Model, model_config: ModelConfig) -> bytes:
       The file: images uint8 `[1, H, W, 3]` -> restored uint8 `[1, sH, sW, 3]`. H and W are open
       unless the model accepts only one size, which the file then states.
     """
-    restore = make_restore(generator, model_config)
+    restore = make_servable_restore(generator, model_config)
 
     @tf.function(input_signature=[image_spec(model_config, batch=1)])
     def serving_default(images: tf.Tensor) -> dict[str, tf.Tensor]:

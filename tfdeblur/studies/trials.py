@@ -25,7 +25,7 @@ from tfdeblur.training.batch_stream import make_training_batches
 from tfdeblur.training.callbacks import check_finite
 from tfdeblur.training.experiment import ExperimentConfig
 from tfdeblur.training.runtime import configure
-from tfdeblur.training.train import compile_model, make_restore
+from tfdeblur.training.train import compile_model, make_image_restore
 
 EXTRACTORS = ("vgg19", "stand_in")
 
@@ -181,7 +181,7 @@ def _score(
     """Return the PSNR of the restored pairs and of the baseline, in dB."""
     scale = config.model.scale
     protocol = make_protocol("rgb", scale)
-    restore = make_restore(model.generator, config.model.channels)
+    restore = make_image_restore(model.generator, config.model.channels)
     summary = summarise(score_pairs(restore, pairs, scale, protocol), scale, protocol)
     return summary["restored"]["psnr"], summary["baseline"]["psnr"]
 

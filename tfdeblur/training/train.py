@@ -108,7 +108,7 @@ def compile_model(model: RestorationModel, config: ExperimentConfig) -> Restorat
     return model
 
 
-def make_restore(generator: keras.Model, channels: int = 3):
+def make_image_restore(generator: keras.Model, channels: int = 3):
     """Return the generator as a function uint8 `[H, W, 3]` -> uint8 `[scale * H, scale * W, 3]`.
 
     Args:
@@ -158,7 +158,7 @@ class _Run:
         self.phase = -1  # The last one entered.
         # Scores are taken on a copy, which may hold averages and belongs to no strategy.
         self.restorer = config.model.build_generator()
-        self.restore = make_restore(self.restorer, config.model.channels)
+        self.restore = make_image_restore(self.restorer, config.model.channels)
         pairs = make_validation(
             config.data, config.data.validation_split, config.train.validation_count, config.seed
         )
