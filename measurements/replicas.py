@@ -29,7 +29,7 @@ import tensorflow as tf
 from absl import app, flags
 
 from tfdeblur.data.pipeline import batch_order
-from tfdeblur.models.config import ModelConfig
+from tfdeblur.models.config import ModelConfig, random_batch
 from tfdeblur.models.enhance_unet import EnhanceUnetConfig
 from tfdeblur.models.gfn import GFNConfig
 from tfdeblur.models.scgan import SCGANConfig
@@ -141,10 +141,8 @@ def _step(name: str, shared_by: str) -> tuple[dict[str, Any], Workers]:
     data = workers.distribute(_batches(small, replicas), share)
     history = model.fit(data, steps_per_epoch=1, verbose=0).history
     found = {f"logs/{key}": np.asarray(values[0]) for key, values in history.items()}
-    optimizers = {"network": model.generator_optimizer, **model.discriminator_optimizers}
-    networks = {"network": model.network, **model.discriminators}
-    for owner, network in networks.items():
-        slots = zip(network.trainable_weights, optimizers[owner].momentums, strict=True)
+    for owner, network in model.networks.items():
+        slots = zip(network.trainable_weights, model.optimizers[owner].momentums, strict=True)
         for number, (weight, velocity) in enumerate(slots):
             if not weight.name.endswith(config.standing_still):
                 found[f"{owner}/{number}/{weight.name}"] = velocity.numpy() / RATE
@@ -153,23 +151,11 @@ def _step(name: str, shared_by: str) -> tuple[dict[str, Any], Workers]:
 
 def _batches(small: Small, replicas: int) -> Callable[[int, int], tf.data.Dataset]:
     """Return a data set maker for `Workers.distribute`: random images, laid out as in training."""
-    config = small.config
-    low, large = (small.side,) * 2, (small.side * config.scale,) * 2
-    shapes = {
-        "degraded": (*low, config.channels),
-        "target": (*large, config.channels),
-        "lr_sharp": (*low, config.channels),
-        "hr_blurry": (*large, config.channels),
-        "face_mask": (*large, 1),
-    }
-    updates = config.discriminator_updates
-    whole, rng = small.pairs * updates, np.random.default_rng(0)
-    batch = {k: rng.uniform(size=(whole, *shape)).astype("float32") for k, shape in shapes.items()}
-    batch["class_index"] = np.repeat(
-        np.arange(config.classes, dtype="int32"), whole // config.classes
-    )
+    config, updates = small.config, small.config.discriminator_updates
+    whole = small.pairs * updates
+    batch = random_batch(config, small.side, whole)
     order = batch_order(whole, config.classes, updates * small.micro_batches, replicas)
-    laid_out = {name: values[order] for name, values in batch.items()}
+    laid_out = {name: np.asarray(values)[order] for name, values in batch.items()}
 
     def make(worker: int, of: int) -> tf.data.Dataset:
         part = slice(worker * whole // of, (worker + 1) * whole // of)

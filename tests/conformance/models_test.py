@@ -15,6 +15,7 @@ import tensorflow as tf
 
 import tfdeblur.models
 import tfdeblur_configs
+from tfdeblur.models.config import legal_side, random_batch
 from tfdeblur.stack import keras
 from tfdeblur.training.experiment import OptimizerConfig
 from tfdeblur.training.train import build_model
@@ -45,31 +46,15 @@ def _experiment(name: str):
     return module
 
 
-def _legal(model_config, side: int) -> int:
-    """The smallest legal side of a degraded image that is not below `side`."""
-    multiple = model_config.size_multiple
-    return -(-max(side, model_config.minimum_size) // multiple) * multiple
-
-
-def _images(height: int, width: int, channels: int, count: int = 1, seed: int = 0):
-    return tf.random.stateless_uniform((count, height, width, channels), seed=(1, seed))
+def _images(height: int, width: int, channels: int, count: int = 1):
+    return tf.random.stateless_uniform((count, height, width, channels), seed=(1, 0))
 
 
 def _batch(config):
     """A step's batch with everything that any objective asks for."""
     model = config.model
-    side = config.data.patch_size // model.scale
     count = config.train.batch_size * model.discriminator_updates
-    small, large = (side, side), (model.scale * side, model.scale * side)
-    classes = len(config.data.classes())
-    return {
-        "degraded": _images(*small, model.channels, count, seed=0),
-        "target": _images(*large, model.channels, count, seed=1),
-        "lr_sharp": _images(*small, model.channels, count, seed=2),
-        "hr_blurry": _images(*large, model.channels, count, seed=3),
-        "face_mask": tf.round(_images(*large, 1, count, seed=4)),
-        "class_index": tf.repeat(tf.range(classes), count // classes),
-    }
+    return random_batch(model, config.data.patch_size // model.scale, count)
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +116,7 @@ def test_experiment_is_valid_in_both_forms(experiment):
 def test_any_size_goes_through_and_scales(config, generator):
     scale, channels = config.model.scale, config.model.channels
     for sides in SIZES:
-        height, width = (_legal(config.model, side) for side in sides)
+        height, width = (legal_side(config.model, side) for side in sides)
         restored = generator(tf.zeros((1, height, width, channels)))
         assert restored.shape == (1, scale * height, scale * width, channels)
 
@@ -140,7 +125,7 @@ def test_output_is_float32_under_mixed_precision(config):
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
         generator = config.model.build_generator()
-        side = _legal(config.model, 8)
+        side = legal_side(config.model, 8)
         restored = generator(_images(side, side, config.model.channels, count=2))
     finally:
         keras.mixed_precision.set_global_policy("float32")
@@ -152,7 +137,7 @@ def test_output_is_float32_under_mixed_precision(config):
 def test_paper_and_sizes_are_stated(experiment):
     whole = experiment.get_config().model
     assert re.fullmatch(r"\w+ et al\., .+ 20\d\d", whole.paper)
-    assert _legal(whole, whole.training_size) == whole.training_size
+    assert legal_side(whole, whole.training_size) == whole.training_size
     if whole.target_size is not None:
         assert whole.training_size * whole.scale == whole.target_size
     if whole.halo is not None:
@@ -173,13 +158,12 @@ def test_the_first_steps_move_every_weight_of_each_network(config, eagerly):
     keras.utils.set_random_seed(0)
     config.optimizer = OptimizerConfig()
     model = build_model(config)
-    networks = {"network": model.network, **model.discriminators}
-    before = {name: network.get_weights() for name, network in networks.items()}
+    before = {name: network.get_weights() for name, network in model.networks.items()}
     batch = _batch(config)
     for _ in range(2):
         logs = model.train_step(batch)
         assert all(np.isfinite(value) for value in logs.values()), logs
-    for name, network in networks.items():
+    for name, network in model.networks.items():
         for variable, old in zip(network.weights, before[name], strict=True):
             moved = not np.array_equal(variable.numpy(), old)
             by_design = variable.name.endswith(config.model.standing_still)
@@ -191,7 +175,7 @@ def test_halo_covers_the_receptive_field(config, generator):
     halo, scale = config.model.halo, config.model.scale
     if halo is None:
         pytest.skip("This model sees the whole image, and says so.")
-    side = _legal(config.model, 2 * halo + 5)
+    side = legal_side(config.model, 2 * halo + 5)
     degraded = _images(side, side, config.model.channels).numpy()
     altered = degraded.copy()
     altered[:, :, :2] = 1.0 - altered[:, :, :2]  # Columns 0 and 1 reach columns up to 1 + halo.

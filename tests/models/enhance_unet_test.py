@@ -235,7 +235,7 @@ def test_penalty_is_drawn_by_the_number_of_the_update(tiny):
 
 def test_step_moves_every_weight_of_its_own_network(tiny):
     """Two updates of the critic and one of the generator; biases before norms may stand still."""
-    networks = {"generator": tiny.generator, **tiny.discriminators}
+    networks = tiny.networks
     optimizers = (tiny.generator_optimizer, tiny.discriminator_optimizers["critic"])
     before = {name: network.get_weights() for name, network in networks.items()}
     updates = [int(optimizer.iterations) for optimizer in optimizers]

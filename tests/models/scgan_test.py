@@ -274,7 +274,7 @@ def test_frozen_statistics_stand_still_and_are_what_a_step_normalises_with(froze
 
 def test_step_moves_every_weight_of_its_own_network():
     model = _compiled(SCGANConfig(width=8))
-    networks = {"generator": model.generator, **model.discriminators}
+    networks = model.networks
     before = {name: [v.numpy() for v in net.trainable_variables] for name, net in networks.items()}
     logs = model.train_step(_batch())
     for name, network in networks.items():

@@ -365,7 +365,7 @@ def test_the_papers_schedule():
 def test_a_step_moves_every_weight_but_those_that_stand_still():
     model = _compiled(local_start_step=1)
     config = model.config
-    networks = {"network": model.network, **model.discriminators}
+    networks = model.networks
 
     def step():
         before = {name: network.get_weights() for name, network in networks.items()}

@@ -91,6 +91,5 @@ def toy_experiment(steps=4, **fields):
 
 def run_weights(workdir, which="latest"):
     """Return the weights of all networks of a run, as arrays."""
-    trained = load_trained(workdir, which)
-    networks = [trained.generator, *trained.discriminators.values()]
-    return [array for network in networks for array in network.get_weights()]
+    networks = load_trained(workdir, which).model.networks
+    return [array for network in networks.values() for array in network.get_weights()]

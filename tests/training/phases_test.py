@@ -131,9 +131,8 @@ def _run(config, workdir):
 
 
 def _weights(workdir):
-    model = load_trained(workdir, "latest").model
-    networks = [model.network, *model.discriminators.values()]
-    return [array for network in networks for array in network.get_weights()]
+    networks = load_trained(workdir, "latest").model.networks
+    return [array for network in networks.values() for array in network.get_weights()]
 
 
 def _scalars(workdir, split, tag):

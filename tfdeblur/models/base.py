@@ -94,6 +94,16 @@ class RestorationModel(keras.Model):
             self.discriminator_optimizers[name].build(self.discriminators[name].trainable_variables)
         self.enter_phase(0)
 
+    @property
+    def networks(self) -> dict[str, keras.Model]:
+        """Every trained network by name: `network` and the discriminators."""
+        return {"network": self.network, **self.discriminators}
+
+    @property
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """The optimizer of each of `networks`; the model must be compiled."""
+        return {"network": self.generator_optimizer, **self.discriminator_optimizers}
+
     def training_only_weights(self) -> list[tf.Variable]:
         """Return the weights of `network` that the generator lacks, in the network's order."""
         exported = {id(weight) for weight in self.generator.weights}
@@ -122,7 +132,7 @@ class RestorationModel(keras.Model):
 
     def reset_optimizers(self) -> None:
         """Reset the slots and step counters of every optimizer to zero."""
-        for optimizer in (self.generator_optimizer, *self.discriminator_optimizers.values()):
+        for optimizer in self.optimizers.values():
             inner = getattr(optimizer, "inner_optimizer", optimizer)
             for variable in inner.variables:
                 if variable is not inner.learning_rate:

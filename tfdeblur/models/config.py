@@ -1,9 +1,12 @@
-"""The interface of a paper's config, and checks for its fields."""
+"""The interface of a paper's config, checks for its fields, and batches that fit a model."""
 
 import abc
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
+import tensorflow as tf
+
+from tfdeblur.images.tensors import Batch
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.stack import keras
 
@@ -124,3 +127,37 @@ def require_weights(config: ModelConfig, *fields: str) -> None:
         value = getattr(config, field)
         if not 0 <= value < float("inf"):
             raise ValueError(f"`{field}` must be at least 0 and finite. Got: {value}.")
+
+
+def legal_side(config: ModelConfig, side: int) -> int:
+    """Return the smallest legal side of a degraded image that is not below `side`."""
+    multiple = config.size_multiple
+    return -(-max(side, config.minimum_size) // multiple) * multiple
+
+
+def batch_spec(config: ModelConfig, side: int, count: int) -> dict[str, tf.TensorSpec]:
+    """Describe a batch with everything that any paper's objective asks for.
+
+    Args:
+      config: of the model.
+      side: of the degraded images, in pixels.
+      count: number of pairs.
+    """
+    large = config.scale * side
+    sides = {"degraded": side, "lr_sharp": side, "target": large, "hr_blurry": large}
+    shapes = {name: (each, each, config.channels) for name, each in sides.items()}
+    shapes["face_mask"] = (large, large, 1)
+    spec = {name: tf.TensorSpec((count, *shape), tf.float32) for name, shape in shapes.items()}
+    return {**spec, "class_index": tf.TensorSpec((count,), tf.int32)}
+
+
+def random_batch(config: ModelConfig, side: int, count: int) -> Batch:
+    """Draw the batch that `batch_spec` describes, always the same; classes in equal blocks."""
+    batch = {
+        name: tf.random.stateless_uniform(spec.shape, seed=(1, number))
+        for number, (name, spec) in enumerate(batch_spec(config, side, count).items())
+        if spec.dtype == tf.float32
+    }
+    batch["face_mask"] = tf.round(batch["face_mask"])
+    batch["class_index"] = tf.repeat(tf.range(config.classes), count // config.classes)
+    return cast(Batch, batch)

@@ -7,7 +7,7 @@ thin model on a tiny batch: its outputs, the terms of each objective, and the we
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +19,7 @@ from tfdeblur.models.base import (
     objective,
     term_means,
 )
-from tfdeblur.models.config import ModelConfig
+from tfdeblur.models.config import legal_side, random_batch
 from tfdeblur.stack import keras
 
 COUNT = 4  # Pairs in a batch: two per class for MCGAN; batch norms of one pixel need three.
@@ -120,14 +120,15 @@ def observe(
         paper's size too and are not rebuilt.
     """
     model = _thin_model(system, {**system.tiny, **overrides})
-    networks = _networks(model)
+    networks = model.networks
     shapes = {name: [tuple(w.shape) for w in each.weights] for name, each in networks.items()}
     if default and all(shapes[name] == default.shapes.get(name) for name in shapes):
         parameters = {name: default.parameters[name] for name in shapes}
     else:
-        whole = _networks(system.config(**overrides).build())
+        whole = system.config(**overrides).build().networks
         parameters = {name: each.count_params() for name, each in whole.items()}
-    batch = _batch(model.config, system.side)
+    config = model.config
+    batch = random_batch(config, legal_side(config, system.side), COUNT)
     phases, outputs = {}, {}
     for phase, start in reversed(list(enumerate(model.phase_starts))):
         model.enter_phase(phase)
@@ -143,10 +144,6 @@ def observe(
     )
 
 
-def _networks(model: RestorationModel) -> dict[str, keras.Model]:
-    return {"network": model.network, **model.discriminators}
-
-
 def _thin_model(system: System, fields: Mapping[str, Any]) -> RestorationModel:
     keras.utils.set_random_seed(0)
     config = system.config(**fields)
@@ -154,27 +151,6 @@ def _thin_model(system: System, fields: Mapping[str, Any]) -> RestorationModel:
     optimizers = {name: keras.optimizers.SGD() for name in model.discriminators}
     model.compile(keras.optimizers.SGD(), optimizers)
     return model
-
-
-def _batch(config: ModelConfig, side: int) -> Batch:
-    """Make a batch with everything that any objective needs; classes in equal blocks."""
-    side = config.fixed_input_size or _legal(config, side)
-    large = config.scale * side
-    sides = {"degraded": side, "lr_sharp": side, "target": large, "hr_blurry": large}
-    shapes = {name: (each, each, config.channels) for name, each in sides.items()}
-    shapes["face_mask"] = (large, large, 1)
-    images = {
-        name: tf.random.stateless_uniform((COUNT, *shape), seed=(1, number))
-        for number, (name, shape) in enumerate(shapes.items())
-    }
-    images["face_mask"] = tf.round(images["face_mask"])
-    images["class_index"] = tf.repeat(tf.range(config.classes), COUNT // config.classes)
-    return cast(Batch, images)
-
-
-def _legal(config: ModelConfig, side: int) -> int:
-    multiple = config.size_multiple
-    return -(-max(side, config.minimum_size) // multiple) * multiple
 
 
 def _run(system: System, model: RestorationModel, batch: Batch):
@@ -186,9 +162,9 @@ def _run(system: System, model: RestorationModel, batch: Batch):
             for name in model.active_discriminators():
                 terms[name] = model.discriminator_terms(name, batch, outputs)
         losses = {name: objective(each) for name, each in terms.items()}
-    networks, objectives = _networks(model), {}
+    objectives = {}
     for name, each in terms.items():
-        variables = networks[name].trainable_variables
+        variables = model.networks[name].trainable_variables
         moved = _moved(variables, tape.gradient(losses[name], variables))
         objectives[name] = Objective(
             {term: values.weight for term, values in each.items()},

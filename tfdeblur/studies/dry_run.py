@@ -67,11 +67,10 @@ def dry_run(config: ExperimentConfig, report: Callable[[str], None] = _print) ->
 
 
 def _sizes(model: RestorationModel) -> list[str]:
-    networks = {"network": model.network, **model.discriminators}
     lines = [
         f"{name}: {network.count_params():,} parameters, "
         f"{sum(int(np.prod(w.shape)) for w in network.trainable_weights):,} trained"
-        for name, network in networks.items()
+        for name, network in model.networks.items()
     ]
     if model.network is not model.generator:
         lines.insert(0, f"generator: {model.generator.count_params():,} parameters")
@@ -85,8 +84,9 @@ def state_bytes(model: RestorationModel, averaged: bool) -> int:
       model: compiled.
       averaged: whether to add an average of the trained network's weights.
     """
-    optimizers = [model.generator_optimizer, *model.discriminator_optimizers.values()]
-    variables = [*model.weights, *(v for optimizer in optimizers for v in optimizer.variables)]
+    variables = list(model.weights)
+    for optimizer in model.optimizers.values():
+        variables += optimizer.variables
     variables += model.network.trainable_variables if averaged else []
     return sum(int(np.prod(variable.shape)) * variable.dtype.size for variable in variables)
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfdeblur.losses.perceptual import build_vgg19_layers
 from tfdeblur.models.base import RestorationModel
-from tfdeblur.models.config import ModelConfig
+from tfdeblur.models.config import ModelConfig, batch_spec
 from tfdeblur.studies.operations import count_macs
 from tfdeblur.training.experiment import ExperimentConfig
 from tfdeblur.training.train import compile_model
@@ -126,7 +126,8 @@ def trace_step(config: ExperimentConfig, model: RestorationModel, batch_size: in
       A concrete function.
     """
     step = tf.function(lambda batch: model.train_step(batch), autograph=False)
-    return step.get_concrete_function(_batch_spec(config, batch_size or config.train.batch_size))
+    count = (batch_size or config.train.batch_size) * config.model.discriminator_updates
+    return step.get_concrete_function(batch_spec(config.model, training_side(config), count))
 
 
 def _traced_step(
@@ -135,23 +136,3 @@ def _traced_step(
     model.enter_phase(phase)
     model.micro_batches = 1  # Loops cannot be counted; micro-batches cost about as much in total.
     return count_macs(trace_step(config, model, batch_size))
-
-
-def _batch_spec(config: ExperimentConfig, batch_size: int) -> dict[str, tf.TensorSpec]:
-    """Describe a step's batch with everything that an objective may need."""
-    model = config.model
-    small = training_side(config)
-    large = small * model.scale
-    count = batch_size * model.discriminator_updates
-
-    def images(side: int, channels: int) -> tf.TensorSpec:
-        return tf.TensorSpec((count, side, side, channels), tf.float32)
-
-    return {
-        "degraded": images(small, model.channels),
-        "target": images(large, model.channels),
-        "lr_sharp": images(small, model.channels),
-        "hr_blurry": images(large, model.channels),
-        "face_mask": images(large, 1),
-        "class_index": tf.TensorSpec((count,), tf.int32),
-    }

@@ -187,10 +187,9 @@ def _score(
 
 
 def _largest_weights(model: RestorationModel) -> dict[str, float]:
-    networks = {"network": model.network, **model.discriminators}
     return {
         f"largest weight of {name}": max(
             float(np.abs(weight).max()) for weight in network.get_weights() if weight.size
         )
-        for name, network in networks.items()
+        for name, network in model.networks.items()
     }

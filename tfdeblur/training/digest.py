@@ -30,14 +30,12 @@ def weights_sha256(model: RestorationModel, average: AveragedWeights | None = No
 
 
 def _values(model: RestorationModel) -> dict[str, np.ndarray]:
-    networks = {"network": model.network, **model.discriminators}
-    optimizers = {"network": model.generator_optimizer, **model.discriminator_optimizers}
     values = {
         f"{owner}/{number:05d}/{weight.name}": weight.numpy()
-        for owner, network in networks.items()
+        for owner, network in model.networks.items()
         for number, weight in enumerate(network.weights)
     }
-    for owner, optimizer in optimizers.items():
+    for owner, optimizer in model.optimizers.items():
         inner = getattr(optimizer, "inner_optimizer", optimizer)
         for number, variable in enumerate(inner.variables):
             values[f"optimizer of {owner}/{number:05d}/{variable.name}"] = variable.numpy()

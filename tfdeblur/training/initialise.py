@@ -86,7 +86,7 @@ def _assign(
 
 def _of_run(folder: Path, kind: str) -> Named:
     model = load_trained(folder, kind).model
-    return {name: _by_name(network) for name, network in _networks(model).items()}
+    return {name: _by_name(network) for name, network in model.networks.items()}
 
 
 def _of_version(version: Path) -> Named:
@@ -99,11 +99,7 @@ def _of_version(version: Path) -> Named:
         )
     model = load_config(config).model.build()
     _assign_all(model, version)
-    return {name: _by_name(network) for name, network in _networks(model).items()}
-
-
-def _networks(model: RestorationModel) -> dict[str, keras.Model]:
-    return {"network": model.network, **model.discriminators}
+    return {name: _by_name(network) for name, network in model.networks.items()}
 
 
 def _by_name(network: keras.Model) -> dict[str, np.ndarray]:
@@ -114,7 +110,7 @@ def _by_name(network: keras.Model) -> dict[str, np.ndarray]:
 def _assign_partly(model: RestorationModel, named: Named, source: str) -> None:
     """Load weights of the same name and shape; log the others."""
     taken = 0
-    for name, network in _networks(model).items():
+    for name, network in model.networks.items():
         found = named.get(name, {})
         left = []
         for weight in network.weights:
