@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from toy_gan import toy_experiment
+from toy_gan import eager_steps, toy_experiment
 
 from tfdeblur.stack import keras
 from tfdeblur.training.averaging import AveragedWeights
@@ -18,6 +18,8 @@ from tfdeblur.training.initialise import initialise
 from tfdeblur.training.scalars import Scalars
 from tfdeblur.training.train import build_model, train
 from tfdeblur_configs import scgan_text
+
+EAGER = pytest.mark.usefixtures("steps_eagerly")
 
 
 def _config(steps=4, width=4):
@@ -33,7 +35,8 @@ def _config(steps=4, width=4):
 def run(tmp_path_factory):
     """A run of SCGAN's generator: four steps, of which the second and third are profiled."""
     folder = tmp_path_factory.mktemp("run")
-    train(_config(), folder)
+    with eager_steps():
+        train(_config(), folder)
     return folder
 
 
@@ -76,6 +79,7 @@ def test_average_leaves_what_is_not_trained():
     assert average.read([weight])[0] == 5.0
 
 
+@EAGER
 def test_a_run_scores_and_gives_away_its_average(tmp_path):
     """Interrupted as not; the hash knows the average."""
     config = toy_experiment(steps=4)
@@ -98,6 +102,7 @@ def test_a_run_scores_and_gives_away_its_average(tmp_path):
     assert train(config, tmp_path / "parts")["weights_sha256"] == whole["weights_sha256"]
 
 
+@EAGER
 def test_a_run_ends_once_its_score_stands_still(tmp_path, monkeypatch):
     """The best validation is the second of 7, 8, 8, 8, 8, ...: two more, and it is the end."""
     scores = iter([7.0] + [8.0] * 100)
@@ -173,6 +178,7 @@ assert run("parts", 3) == whole
     assert (environment["replicas"], environment["precision"]) == (2, "mixed_float16")
 
 
+@EAGER
 def test_micro_batches_train_a_run(tmp_path):
     """Statistics differ, so the weights do."""
     config = toy_experiment(steps=2)

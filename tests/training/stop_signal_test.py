@@ -13,6 +13,8 @@ from tfdeblur.training.experiment import load_trained
 from tfdeblur.training.stop_signal import Interrupted
 from tfdeblur.training.train import train
 
+EAGER = pytest.mark.usefixtures("steps_eagerly")
+
 
 def _terminate() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
@@ -39,6 +41,7 @@ def test_sigterm_saves_and_the_run_goes_on_to_the_same_weights(tmp_path, monkeyp
     assert train(config, parts)["weights_sha256"] == whole["weights_sha256"]
 
 
+@EAGER
 def test_sigterm_during_a_validation_leaves_it_owed(tmp_path, monkeypatch):
     """It is made up for: the runs have the same scores, the same best weights, and go on alike."""
     config = toy_experiment(steps=6)
@@ -63,6 +66,7 @@ def test_sigterm_during_a_validation_leaves_it_owed(tmp_path, monkeypatch):
         np.testing.assert_array_equal(first, second)
 
 
+@EAGER
 def test_sigterm_before_the_first_step_ends_the_run_at_once(tmp_path, monkeypatch):
     """Whatever it is at: here, the data of the validation."""
     config = toy_experiment(steps=2, objective="pixel")
@@ -94,6 +98,7 @@ def test_sigterm_while_a_step_is_traced_ends_the_run_at_once(place, tmp_path, mo
     assert train(config, tmp_path)["step"] == 4
 
 
+@EAGER
 def test_signals_find_their_handlers_again_after_an_error(tmp_path, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
 
