@@ -119,12 +119,12 @@ def test_a_run_ends_once_its_score_stands_still(tmp_path, monkeypatch):
 
 def test_scalars_are_kept_as_csv_without_what_was_done_twice(tmp_path):
     scalars = Scalars(tmp_path)
-    scalars.go_on(0, 0)
+    scalars.resume(0, 0)
     scalars.write("train", 2, {"loss": 0.5})
     scalars.write("validation", 2, {"val_psnr": float("inf")})
     scalars.write("validation", 2, {"val_ssim": 0.5})
     scalars.write("train", 4, {"loss": 0.25})
-    scalars.go_on(2, 0)
+    scalars.resume(2, 0)
     scalars.write("train", 4, {"loss": 0.125})
     with (tmp_path / "scalars.csv").open() as file:
         rows = list(csv.reader(file))

@@ -75,7 +75,7 @@ def in_memory(config, steps_eagerly, monkeypatch):
         return tf.data.Dataset.from_tensor_slices(batches).batch(batch_size)
 
     monkeypatch.setattr("tfdeblur.training.batch_stream.make_batches", make_batches)
-    monkeypatch.setattr("tfdeblur.training.train.find_operation", lambda run_step: Operation())
+    monkeypatch.setattr("tfdeblur.training.recovery.find_operation", lambda run_step: Operation())
     return config
 
 

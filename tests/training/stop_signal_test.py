@@ -33,7 +33,7 @@ def test_sigterm_saves_and_the_run_goes_on_to_the_same_weights(tmp_path, monkeyp
             _terminate()
 
     with monkeypatch.context() as patch:
-        patch.setattr(callbacks.StopOnSignal, "on_train_batch_begin", stop_at_3)
+        patch.setattr(callbacks.EachStep, "on_train_batch_begin", stop_at_3)
         with pytest.raises(Interrupted, match="after step 3, which is saved") as interrupted:
             train(config, parts)
     assert interrupted.value.step == load_trained(parts, "latest").step == 3
@@ -105,7 +105,7 @@ def test_signals_find_their_handlers_again_after_an_error(tmp_path, monkeypatch)
     def fail(self, batch, logs=None):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(callbacks.SignOfLife, "on_train_batch_end", fail)
+    monkeypatch.setattr(callbacks.EachStep, "on_train_batch_end", fail)
     with pytest.raises(RuntimeError, match="broken"):
         train(toy_experiment(steps=2, objective="pixel"), tmp_path)
     assert signal.getsignal(signal.SIGTERM) is before
