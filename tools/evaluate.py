@@ -58,7 +58,7 @@ def load_model(model: str, checkpoint: str, runtime: str):
         return Restorer.load(model, runtime=runtime)
     from tfdeblur.evaluation.in_memory import make_restorer
     from tfdeblur.training.experiment import load_trained
-    from tfdeblur.training.train import make_restore
+    from tfdeblur.training.validation import make_restore
 
     trained = load_trained(model, checkpoint)
     return make_restorer(make_restore(trained.generator), trained.model_config)

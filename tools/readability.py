@@ -31,7 +31,7 @@ def main(argv: list[str]) -> None:
     from tfdeblur.inference.restorer import Restorer
     from tfdeblur.studies.readability import character_error_rates
     from tfdeblur.training.experiment import load_trained
-    from tfdeblur.training.train import make_restore
+    from tfdeblur.training.validation import make_restore
 
     values = flags.FLAGS
     systems = {"bicubic": lambda image: make_baseline(image, 4)}

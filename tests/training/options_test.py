@@ -108,7 +108,7 @@ def test_a_run_ends_once_its_score_stands_still(tmp_path, monkeypatch):
     scores = iter([7.0] + [8.0] * 100)
     summary = {"baseline": {"psnr": 0.0, "ssim": 0.0}}
     monkeypatch.setattr(
-        "tfdeblur.training.train.summarise",
+        "tfdeblur.training.validation.summarise",
         lambda *_: {**summary, "restored": {"psnr": next(scores), "ssim": 0.0}},
     )
     config = toy_experiment(steps=20)

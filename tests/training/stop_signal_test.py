@@ -49,7 +49,9 @@ def test_sigterm_during_a_validation_leaves_it_owed(tmp_path, monkeypatch):
     whole = train(config, tmp_path / "whole")
     parts = tmp_path / "parts"
     with monkeypatch.context() as patch:
-        patch.setattr("tfdeblur.training.train.make_restore", lambda *_: lambda _: _terminate())
+        patch.setattr(
+            "tfdeblur.training.validation.make_restore", lambda *_: lambda _: _terminate()
+        )
         with pytest.raises(Interrupted, match="after step 3, which is saved"):
             train(config, parts)
     assert not (parts / "checkpoints" / "best").exists()
@@ -71,7 +73,7 @@ def test_sigterm_before_the_first_step_ends_the_run_at_once(tmp_path, monkeypatc
     """Whatever it is at: here, the data of the validation."""
     config = toy_experiment(steps=2, objective="pixel")
     with monkeypatch.context() as patch:
-        patch.setattr("tfdeblur.training.train.make_validation", lambda *_: _terminate())
+        patch.setattr("tfdeblur.training.validation.make_validation", lambda *_: _terminate())
         with pytest.raises(Interrupted, match="before a step was finished") as interrupted:
             train(config, tmp_path)
     assert interrupted.value.step == 0

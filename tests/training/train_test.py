@@ -12,7 +12,8 @@ from tfdeblur.data.pipeline import DataConfig
 from tfdeblur.stack import keras
 from tfdeblur.training.callbacks import NonFiniteError
 from tfdeblur.training.experiment import load_trained
-from tfdeblur.training.train import make_restore, train
+from tfdeblur.training.train import train
+from tfdeblur.training.validation import make_restore
 from tfdeblur_configs import scgan_text
 
 EAGER = pytest.mark.usefixtures("steps_eagerly")

@@ -1,4 +1,4 @@
-"""What happens to a run after a step that is not finite: a flight record, then an end or a retry."""
+"""What follows a step that is not finite: a flight record, then the end or a rollback."""
 
 from pathlib import Path
 

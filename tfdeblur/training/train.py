@@ -12,17 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from tfdeblur.data.pairs import ImagePair
-from tfdeblur.data.pipeline import make_validation
-from tfdeblur.evaluation.evaluate import make_baseline, score_pairs, summarise
-from tfdeblur.evaluation.protocols import make_protocol
-from tfdeblur.images.tensors import to_float, to_uint8
 from tfdeblur.models.base import RestorationModel
-from tfdeblur.stack import keras
 from tfdeblur.training import callbacks
 from tfdeblur.training.averaging import AveragedWeights
 from tfdeblur.training.batch_stream import BatchStream
@@ -38,10 +31,9 @@ from tfdeblur.training.runtime import configure, make_strategy
 from tfdeblur.training.scalars import Scalars
 from tfdeblur.training.segments import Segments
 from tfdeblur.training.stop_signal import Interrupted, StopSignal
+from tfdeblur.training.validation import Validation
 from tfdeblur.training.watchdog import Watchdog
 from tfdeblur.training.workers import Workers
-
-PICTURES = 4  # Before/after pictures of each validation in TensorBoard.
 
 
 def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
@@ -110,27 +102,6 @@ def compile_model(model: RestorationModel, config: ExperimentConfig) -> Restorat
     return model
 
 
-def make_restore(generator: keras.Model, channels: int = 3):
-    """Return the generator as a function uint8 `[H, W, 3]` -> uint8 `[scale * H, scale * W, 3]`.
-
-    Args:
-      generator: takes and returns `channels` channels.
-      channels: 3; or 1 for images of three equal channels: one is restored and stands for all.
-    """
-
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)])
-    def restore_batch(images):
-        restored = to_uint8(generator(to_float(images[..., :channels]), training=False))
-        return tf.repeat(restored, 3 // channels, axis=-1)
-
-    return lambda image: restore_batch(image[None]).numpy()[0]
-
-
-def _to_rgb(image: np.ndarray) -> np.ndarray:
-    """Repeat grey as three equal channels, which score the same as the grey image."""
-    return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
-
-
 class _Run:
     """The segments of one run: `fit` between validations and the starts of phases."""
 
@@ -160,13 +131,7 @@ class _Run:
             config.train, folder, self.segments, checkpoints, workers, watchdog, self.finite
         )
         self.stop = stop
-        # Scores are taken on a copy, which may hold averages and belongs to no strategy.
-        self.restorer = config.model.build_generator()
-        self.restore = make_restore(self.restorer, config.model.channels)
-        pairs = make_validation(
-            config.data, config.data.validation_split, config.train.validation_count, config.seed
-        )
-        self.pairs = [ImagePair(id_, *map(_to_rgb, images)) for id_, *images in pairs]
+        self.validation = Validation(config, self.scalars)
 
     def resume(self, step: int) -> dict[str, Any]:
         """Train from `step` to the end; see `train`."""
@@ -175,7 +140,7 @@ class _Run:
         self._resume_logs(step)
         if step == 0:
             self.checkpoints.save(0)  # Finds out now whether the disk can be written to.
-            self.scalars.write_graph(self.restorer)
+            self.scalars.write_graph(self.validation.generator)
         self._exit_if_preempted(step)
         # A run interrupted during a validation still owes it.
         summary = self._score(step) if self._owes_validation(step) else None
@@ -281,33 +246,14 @@ class _Run:
     def validate(self, step: int) -> dict[str, Any]:
         """Restore whole validation pairs, write scalars and pictures, and return the summary."""
         self.watchdog.alive(f"validation after step {step}")
-        scale, weights = self.config.model.scale, self.model.generator.weights
-        values = [weight.numpy() for weight in weights]
-        self.restorer.set_weights(self.average.read(weights) if self.average else values)
-        protocol = make_protocol("rgb", scale)
-        images = score_pairs(self._restore_or_stop, self.pairs, scale, protocol)
-        summary = summarise(images, scale, protocol)
-        scores = {
-            f"val_{name}" if system == "restored" else f"val_{name}_{system}": summary[system][name]
-            for system in ("baseline", "restored")
-            for name in ("psnr", "ssim")
-        }
+        weights = self.model.generator.weights
+        values = self.average.read(weights) if self.average else [w.numpy() for w in weights]
+        summary = self.validation.score(values, self._exit_between_images)
         if step != int(self.checkpoints.validated_step.numpy()):
-            self._write_validation(step, scores)
+            self.validation.write(step, summary)
         self.watchdog.alive(f"step {step + 1}")
         return summary
 
-    def _write_validation(self, step: int, scores: dict[str, float]) -> None:
-        self.scalars.write("validation", step, scores)
-        pictures = map(self._before_after, self.pairs[:PICTURES])
-        named = {f"before_after_truth/{index}": picture for index, picture in enumerate(pictures)}
-        self.scalars.write_images("validation", step, named)
-
-    def _restore_or_stop(self, image: np.ndarray) -> np.ndarray:
+    def _exit_between_images(self) -> None:
         if self.workers.any(self.stop.came):
             raise Interrupted(int(self.checkpoints.step.numpy()))
-        return self.restore(image)
-
-    def _before_after(self, pair: ImagePair) -> np.ndarray:
-        before = make_baseline(pair.degraded, self.config.model.scale)
-        return np.concatenate([before, self.restore(pair.degraded), pair.target], axis=1)
