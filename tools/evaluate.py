@@ -52,7 +52,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 def load_model(model: str, checkpoint: str, runtime: str):
     """Return the restorer of a run or of an exported model."""
-    if not ((Path(model) / "config.json").is_file() and (Path(model) / "checkpoints").is_dir()):
+    from tfdeblur.inference.shipped import is_run
+
+    if not is_run(Path(model)):
         from tfdeblur.inference.restorer import Restorer
 
         return Restorer.load(model, runtime=runtime)
