@@ -78,14 +78,7 @@ class Toy(RestorationGAN):
 
 def toy_experiment(steps=4, **fields):
     """Return an experiment in float32 with a checkpoint every second step, `fields` its model's."""
-    train = TrainConfig(
-        steps=steps,
-        batch_size=2,
-        log_every=2,
-        checkpoint_every=2,
-        validate_every=4,
-        validation_count=2,
-    )
+    train = TrainConfig.quick(steps=steps)
     data = DataConfig(patch_size=32)
     config = ExperimentConfig("toy", ToyConfig(**fields), data=data, train=train)
     config.runtime.precision = "float32"

@@ -30,7 +30,7 @@ def four_steps(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
+def test_killed_run_resumes_from_its_last_checkpoint(tmp_path):
     command = [
         sys.executable,
         "-m",

@@ -80,7 +80,7 @@ def test_average_leaves_what_is_not_trained():
 
 
 @EAGER
-def test_a_run_scores_and_gives_away_its_average(tmp_path):
+def test_a_run_scores_and_exports_its_average(tmp_path):
     """Interrupted as not; the hash knows the average."""
     config = toy_experiment(steps=4)
     config.optimizer.learning_rate, config.train.average_decay = 1e-2, 0.9
@@ -103,7 +103,7 @@ def test_a_run_scores_and_gives_away_its_average(tmp_path):
 
 
 @EAGER
-def test_a_run_ends_once_its_score_stands_still(tmp_path, monkeypatch):
+def test_a_run_ends_once_its_score_stops_rising(tmp_path, monkeypatch):
     """The best validation is the second of 7, 8, 8, 8, 8, ...: two more, and it is the end."""
     scores = iter([7.0] + [8.0] * 100)
     summary = {"baseline": {"psnr": 0.0, "ssim": 0.0}}
@@ -117,7 +117,7 @@ def test_a_run_ends_once_its_score_stands_still(tmp_path, monkeypatch):
     assert train(config, tmp_path)["step"] == 4, "it has ended, and is not begun again"
 
 
-def test_scalars_are_kept_as_csv_without_what_was_done_twice(tmp_path):
+def test_scalars_are_kept_as_csv_without_repeated_steps(tmp_path):
     scalars = Scalars(tmp_path)
     scalars.resume(0, 0)
     scalars.write("train", 2, {"loss": 0.5})
@@ -151,7 +151,7 @@ def test_a_run_writes_scalars_graph_and_profile(run):
 
 
 @pytest.mark.slow
-def test_a_run_on_two_replicas_under_float16_is_gone_on_with(tmp_path):
+def test_a_run_on_two_replicas_under_float16_is_resumed(tmp_path):
     """With micro-batches and averages; in a process of its own, for the logical CPUs."""
     code = """
 import sys

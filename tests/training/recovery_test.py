@@ -107,7 +107,7 @@ def test_a_record_names_the_bad_example_and_what_it_broke(prepared, tmp_path):
     assert all(np.isfinite(weight).all() for weight in trained.generator.get_weights())
 
 
-def test_a_run_rolls_back_and_draws_the_batch_anew(in_memory, tmp_path):
+def test_a_run_rolls_back_and_redraws_the_batch(in_memory, tmp_path):
     """From another seed; it then ends like a run that was interrupted after the rolling back."""
     in_memory.train.on_non_finite = "roll_back"
     in_memory.train.steps, in_memory.train.most_rollbacks = 4, 100

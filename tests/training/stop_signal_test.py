@@ -20,7 +20,7 @@ def _terminate() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_sigterm_saves_and_the_run_goes_on_to_the_same_weights(tmp_path, monkeypatch):
+def test_sigterm_saves_and_the_run_resumes_to_the_same_weights(tmp_path, monkeypatch):
     """The signal comes during step 3 of 6, between the checkpoints of 2 and 4."""
     config = toy_experiment(steps=6)
     config.train.validate_every = 6

@@ -79,7 +79,7 @@ def test_another_precision_is_refused(tmp_path):
 
 
 @EAGER
-def test_a_configuration_with_lists_is_gone_on_with(tmp_path):
+def test_a_run_whose_configuration_has_lists_is_resumed(tmp_path):
     config = toy_experiment(steps=2, objective="pixel")
     config.optimizer.schedule = "piecewise"
     config.optimizer.boundaries, config.optimizer.rates = [1], [2e-4, 1e-4]
@@ -88,7 +88,7 @@ def test_a_configuration_with_lists_is_gone_on_with(tmp_path):
     assert train(config, tmp_path)["step"] == 3
 
 
-def test_what_was_drawn_anew_belongs_to_its_experiment(tmp_path):
+def test_redrawn_batches_belong_to_their_experiment(tmp_path):
     config = toy_experiment(steps=1, objective="pixel")
     config.train.init_from = "no_such_model"
     for seed, left in ((0, False), (0, True), (1, False)):
