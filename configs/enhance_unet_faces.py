@@ -27,11 +27,13 @@ from tfdeblur.training.experiment import (
     ExperimentConfig,
     OptimizerConfig,
     TrainConfig,
+    check_variant,
 )
 
 
 def get_config(variant: str = "") -> ExperimentConfig:
     """Return the experiment, or its `quicktest` form."""
+    check_variant(variant)
     config = ExperimentConfig(
         name="enhance_unet_faces",
         model=EnhanceUnetConfig(),
@@ -49,14 +51,5 @@ def get_config(variant: str = "") -> ExperimentConfig:
             discriminator_updates=2,
         )
         config.data = DataConfig(source="recipe", recipe="enhance_unet", patch_size=32)
-        config.train = TrainConfig(
-            steps=8,
-            batch_size=2,
-            log_every=2,
-            checkpoint_every=2,
-            validate_every=4,
-            validation_count=2,
-        )
-    elif variant:
-        raise ValueError(f"The variant must be 'quicktest' or none. Got: {variant!r}.")
+        config.train = TrainConfig.quick()
     return config

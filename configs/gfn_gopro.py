@@ -28,6 +28,7 @@ from tfdeblur.training.experiment import (
     OptimizerConfig,
     RuntimeConfig,
     TrainConfig,
+    check_variant,
 )
 
 # (epochs, learning rate), in order.
@@ -41,6 +42,7 @@ THREE_STEPS = (
 
 def get_config(variant: str = "") -> ExperimentConfig:
     """Return the experiment, its `three_step` or its `quicktest` form."""
+    check_variant(variant, ("three_step", "quicktest"))
     config = ExperimentConfig(
         name="gfn_gopro",
         model=GFNConfig(),
@@ -67,18 +69,7 @@ def get_config(variant: str = "") -> ExperimentConfig:
         )
         config.data = DataConfig(source="recipe", recipe="gfn")
         config.optimizer = _optimizer(((2, 1e-4), (2, 1e-5), (2, 5e-5), (2, 5e-6)), 1)
-        config.train = TrainConfig(
-            steps=8,
-            batch_size=2,
-            log_every=2,
-            checkpoint_every=2,
-            validate_every=4,
-            validation_count=2,
-        )
-    elif variant:
-        raise ValueError(
-            f"The variant must be 'three_step', 'quicktest' or none. Got: {variant!r}."
-        )
+        config.train = TrainConfig.quick()
     return config
 
 

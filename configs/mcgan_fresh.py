@@ -18,11 +18,13 @@ from tfdeblur.training.experiment import (
     ExperimentConfig,
     OptimizerConfig,
     TrainConfig,
+    check_variant,
 )
 
 
 def get_config(variant: str = "") -> ExperimentConfig:
     """Return the experiment, or its `quicktest` form."""
+    check_variant(variant)
     config = ExperimentConfig(
         name="mcgan_fresh",
         model=SCGANConfig(objective="pixel", width=8 if variant == "quicktest" else 64),
@@ -39,15 +41,5 @@ def get_config(variant: str = "") -> ExperimentConfig:
     if variant == "quicktest":
         config.data = DataConfig(domain="print,dark_mode")
         config.optimizer.warmup_steps = 2
-        config.train = TrainConfig(
-            steps=8,
-            batch_size=4,
-            average_decay=0.999,
-            log_every=2,
-            checkpoint_every=2,
-            validate_every=4,
-            validation_count=2,
-        )
-    elif variant:
-        raise ValueError(f"The variant must be 'quicktest' or none. Got: {variant!r}.")
+        config.train = TrainConfig.quick(batch_size=4, average_decay=0.999)
     return config

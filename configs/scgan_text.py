@@ -17,11 +17,13 @@ from tfdeblur.training.experiment import (
     ExperimentConfig,
     OptimizerConfig,
     TrainConfig,
+    check_variant,
 )
 
 
 def get_config(variant: str = "") -> ExperimentConfig:
     """Return the experiment, or its `quicktest` form."""
+    check_variant(variant)
     config = ExperimentConfig(
         name="scgan_text",
         model=SCGANConfig(width=8 if variant == "quicktest" else 64),
@@ -30,14 +32,5 @@ def get_config(variant: str = "") -> ExperimentConfig:
         train=TrainConfig(steps=62_500, batch_size=16),
     )
     if variant == "quicktest":
-        config.train = TrainConfig(
-            steps=8,
-            batch_size=2,
-            log_every=2,
-            checkpoint_every=2,
-            validate_every=4,
-            validation_count=2,
-        )
-    elif variant:
-        raise ValueError(f"The variant must be 'quicktest' or none. Got: {variant!r}.")
+        config.train = TrainConfig.quick()
     return config

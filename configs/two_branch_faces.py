@@ -29,11 +29,13 @@ from tfdeblur.training.experiment import (
     ExperimentConfig,
     OptimizerConfig,
     TrainConfig,
+    check_variant,
 )
 
 
 def get_config(variant: str = "") -> ExperimentConfig:
     """Return the experiment, or its `quicktest` form."""
+    check_variant(variant)
     config = ExperimentConfig(
         name="two_branch_faces",
         model=TwoBranchConfig(),
@@ -54,14 +56,5 @@ def get_config(variant: str = "") -> ExperimentConfig:
             width=8, input_size=16, perceptual_weight=0.0, local_start_step=4
         )
         config.data = DataConfig(source="recipe", recipe="two_branch", patch_size=128)
-        config.train = TrainConfig(
-            steps=8,
-            batch_size=2,
-            log_every=2,
-            checkpoint_every=2,
-            validate_every=4,
-            validation_count=2,
-        )
-    elif variant:
-        raise ValueError(f"The variant must be 'quicktest' or none. Got: {variant!r}.")
+        config.train = TrainConfig.quick()
     return config

@@ -20,11 +20,13 @@ from tfdeblur.training.experiment import (
     ExperimentConfig,
     OptimizerConfig,
     TrainConfig,
+    check_variant,
 )
 
 
 def get_config(variant: str = "") -> ExperimentConfig:
     """Return the experiment, or its `quicktest` form."""
+    check_variant(variant)
     config = ExperimentConfig(
         name="wrfn_faces",
         model=WRFNConfig(),
@@ -41,14 +43,5 @@ def get_config(variant: str = "") -> ExperimentConfig:
     if variant == "quicktest":
         config.model = WRFNConfig(width=8, blocks=1)
         config.data = DataConfig(source="recipe", recipe="wrfn")
-        config.train = TrainConfig(
-            steps=8,
-            batch_size=2,
-            log_every=2,
-            checkpoint_every=2,
-            validate_every=4,
-            validation_count=2,
-        )
-    elif variant:
-        raise ValueError(f"The variant must be 'quicktest' or none. Got: {variant!r}.")
+        config.train = TrainConfig.quick()
     return config

@@ -11,7 +11,7 @@ covers the gradients given to the optimizers, summed over all updates of a step 
 
 ReLUs have kinks, at which a rounding error decides between two gradients; the replicas are not to
 blame. So a smooth function with the same slopes replaces them all. Weights whose gradients are
-rounding noise, biases before a norm (`ModelConfig.standing_still`), are left out.
+rounding noise, biases before a norm (`ModelConfig.unmoved_weights`), are left out.
 """
 
 import functools
@@ -144,7 +144,7 @@ def _step(name: str, shared_by: str) -> tuple[dict[str, Any], Workers]:
     for owner, network in model.networks.items():
         slots = zip(network.trainable_weights, model.optimizers[owner].momentums, strict=True)
         for number, (weight, velocity) in enumerate(slots):
-            if not weight.name.endswith(config.standing_still):
+            if not weight.name.endswith(config.unmoved_weights):
                 found[f"{owner}/{number}/{weight.name}"] = velocity.numpy() / RATE
     return found, workers
 

@@ -52,13 +52,15 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 def load_model(model: str, checkpoint: str, runtime: str):
     """Return the restorer of a run or of an exported model."""
-    if not ((Path(model) / "config.json").is_file() and (Path(model) / "checkpoints").is_dir()):
+    from tfdeblur.inference.shipped import is_run
+
+    if not is_run(Path(model)):
         from tfdeblur.inference.restorer import Restorer
 
         return Restorer.load(model, runtime=runtime)
     from tfdeblur.evaluation.in_memory import make_restorer
     from tfdeblur.training.experiment import load_trained
-    from tfdeblur.training.train import make_image_restore
+    from tfdeblur.training.validation import make_image_restore
 
     trained = load_trained(model, checkpoint)
     return make_restorer(make_image_restore(trained.generator), trained.model_config)

@@ -29,14 +29,15 @@ def main(argv: list[str]) -> None:
     from tfdeblur.data.pairs import PairFile, open_pairs
     from tfdeblur.evaluation.evaluate import make_baseline
     from tfdeblur.inference.restorer import Restorer
+    from tfdeblur.inference.shipped import is_run
     from tfdeblur.studies.readability import character_error_rates
     from tfdeblur.training.experiment import load_trained
-    from tfdeblur.training.train import make_image_restore
+    from tfdeblur.training.validation import make_image_restore
 
     values = flags.FLAGS
     systems = {"bicubic": lambda image: make_baseline(image, 4)}
     for model in values.model:
-        if Path(model, "checkpoints").is_dir():
+        if is_run(Path(model)):
             systems[model] = make_image_restore(load_trained(model, values.checkpoint).generator)
         else:
             systems[model] = Restorer.load(model).restore

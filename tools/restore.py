@@ -51,9 +51,9 @@ def main(argv: list[str]) -> int:
 
     restorer = Restorer.load(values.model, values.runtime)
     outcome = restore_files(restorer, inputs, values.output, skip_existing=values.skip_existing)
-    if outcome.passed_over:
-        kinds = sorted({path.suffix.lower() or "no suffix" for path in outcome.passed_over})
-        print(f"{len(outcome.passed_over)} other files passed over: {', '.join(kinds)}")
+    if outcome.ignored:
+        kinds = sorted({path.suffix.lower() or "no suffix" for path in outcome.ignored})
+        print(f"{len(outcome.ignored)} other files ignored: {', '.join(kinds)}")
     skipped = f", {outcome.skipped} skipped" if outcome.skipped else ""
     failed = len(outcome.failures)
     print(f"{outcome.restored} restored{skipped}, {failed} failed; results in {values.output}")

@@ -220,7 +220,7 @@ def make_example(
     example_id = f"{_photo_id(key.source)}-{key.number % config.pairs(split):02d}"
     try:
         if isinstance(config.recipe, WrfnRecipe | FreshFaceRecipe):
-            sharp = config.recipe.sharpen_source(photos.load(key.source))
+            sharp = config.recipe.make_sharp(photos.load(key.source))
             return {"id": example_id, "sharp": sharp}
         rng = example_rng(config.seed, f"{config.recipe.name}/{split}/{example_id}")
         if isinstance(config.recipe, WideRecipe):
@@ -284,7 +284,7 @@ def _sample(config: BlurredFacesConfig) -> dict[str, Any]:
     photo = np.zeros((512, 512, 3), np.uint8)
     rng = example_rng(0, "sample")
     if isinstance(recipe, WrfnRecipe | FreshFaceRecipe):
-        return {"id": "", "sharp": recipe.sharpen_source(photo)}
+        return {"id": "", "sharp": recipe.make_sharp(photo)}
     if isinstance(recipe, WideRecipe):
         return {"id": "", "sharp": recipe.cut(photo, None)}
     if isinstance(recipe, EnhanceUnetRecipe):

@@ -243,7 +243,7 @@ def test_step_moves_every_weight_of_its_own_network(tiny):
     for name, network in networks.items():
         for old, variable in zip(before[name], network.weights, strict=True):
             moved = not np.array_equal(old, variable.numpy())
-            by_design = variable.name.endswith(tiny.config.standing_still)
+            by_design = variable.name.endswith(tiny.config.unmoved_weights)
             assert moved or by_design, f"{name}: {variable.name} stood still"
     assert [int(optimizer.iterations) for optimizer in optimizers] == [
         updates[0] + 1,
@@ -265,7 +265,7 @@ def test_few_weights_stand_still_by_design(tiny):
     """A bias for each norm, and the critic's last."""
     for network, last in ((tiny.generator, 0), (tiny.discriminators["critic"], 1)):
         norms = [weight for weight in network.weights if weight.name.endswith("gamma:0")]
-        still = [w for w in network.weights if w.name.endswith(tiny.config.standing_still)]
+        still = [w for w in network.weights if w.name.endswith(tiny.config.unmoved_weights)]
         assert len(still) == len(norms) + last
 
 

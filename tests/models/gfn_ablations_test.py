@@ -134,7 +134,7 @@ def test_one_step_moves_every_weight(variant):
     model.train_step(_batch())
     pairs = zip(model.network.weights, before, strict=True)
     still = tuple(variable.name for variable, old in pairs if np.array_equal(variable, old))
-    assert still == model.config.standing_still
+    assert still == model.config.unmoved_weights
     assert still == (("gate_switch/open:0",) if variant == "full" else ())
 
 
@@ -143,7 +143,7 @@ def test_only_the_full_model_waits_for_a_gate(variant, monkeypatch):
     model = _model(variant)
     monkeypatch.setattr(model, "config", _tiny(variant, gate_start_step=5, alpha_end_step=3))
     assert model.phase_starts == ((0, 3) if TABLE[variant].deblurring else (0,))
-    assert model.config.standing_still == ()
+    assert model.config.unmoved_weights == ()
     assert not any(map(model.resets_optimizers, range(len(model.phase_starts))))
 
 

@@ -254,8 +254,8 @@ def test_two_steps_of_the_paper():
     assert model.phase_starts == (0, 5)
     assert [model.resets_optimizers(phase) for phase in (0, 1)] == [False, True]
     closed = _moved(model, _batch())
-    assert {name for name, moved in closed.items() if not moved} == set(config.standing_still)
-    assert set(config.standing_still) == {*GATE, "gate_switch/open:0"}
+    assert {name for name, moved in closed.items() if not moved} == set(config.unmoved_weights)
+    assert set(config.unmoved_weights) == {*GATE, "gate_switch/open:0"}
     model.enter_phase(1)
     opened = _moved(model, _batch())
     assert {name for name, moved in opened.items() if not moved} == {"gate_switch/open:0"}

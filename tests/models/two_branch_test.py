@@ -387,11 +387,11 @@ def test_a_step_moves_every_weight_but_those_that_stand_still():
         "gradient_norm",
         "global_gradient_norm",
     }
-    assert all(name.endswith(config.standing_still) for name in still)
+    assert all(name.endswith(config.unmoved_weights) for name in still)
     local = {variable.name for variable in model.discriminators["local"].weights}
-    assert local <= still and all(name.endswith(config.standing_still) for name in local)
+    assert local <= still and all(name.endswith(config.unmoved_weights) for name in local)
     other = {variable.name for variable in model.discriminators["global"].weights}
-    stopped = {name for name in other if name.endswith(config.standing_still)}
+    stopped = {name for name in other if name.endswith(config.unmoved_weights)}
     assert all(name.endswith("_raw/bias:0") for name in stopped)
     model.enter_phase(1)
     logs, still = step()

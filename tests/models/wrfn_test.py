@@ -257,7 +257,7 @@ def test_biases_in_front_of_a_norm_have_no_gradient(norm, order, biases):
     }
     expected = {f"{block}_{name}/bias:0" for block in ("block1", "blend_block") for name in biases}
     assert still == expected
-    assert all(name.endswith(config.standing_still) for name in still)
+    assert all(name.endswith(config.unmoved_weights) for name in still)
 
 
 @pytest.mark.parametrize("loss, value", [("mse", 0.01), ("l1", 0.1)])
@@ -275,7 +275,7 @@ def test_step_moves_every_weight(norm, fields):
     before = model.generator.get_weights()
     assert set(model.train_step(_batch())) == {"loss", "pixel", "gradient_norm"}
     for old, variable in zip(before, model.generator.weights, strict=True):
-        if not variable.name.endswith(model.config.standing_still or ("none",)):
+        if not variable.name.endswith(model.config.unmoved_weights or ("none",)):
             assert not np.array_equal(old, variable.numpy()), f"{variable.name} stood still"
 
 
@@ -294,7 +294,7 @@ def test_from_the_identity_the_second_step_moves_every_weight():
         )
     assert moved[0] == {"blend_last/kernel:0", "blend_last/bias:0"}
     names = {variable.name for variable in model.generator.weights}
-    assert all(name.endswith(model.config.standing_still) for name in names - moved[1])
+    assert all(name.endswith(model.config.unmoved_weights) for name in names - moved[1])
 
 
 @pytest.mark.parametrize("norm", ["in", "none"])

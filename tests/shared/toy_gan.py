@@ -5,8 +5,11 @@ times faster than one of a paper's, whose layers TensorFlow traces for seconds. 
 their own, as the hash of a run's weights knows them.
 """
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pytest
 import tensorflow as tf
 
 from tfdeblur.data.pipeline import DataConfig
@@ -75,18 +78,19 @@ class Toy(RestorationGAN):
 
 def toy_experiment(steps=4, **fields):
     """Return an experiment in float32 with a checkpoint every second step, `fields` its model's."""
-    train = TrainConfig(
-        steps=steps,
-        batch_size=2,
-        log_every=2,
-        checkpoint_every=2,
-        validate_every=4,
-        validation_count=2,
-    )
+    train = TrainConfig.quick(steps=steps)
     data = DataConfig(patch_size=32)
     config = ExperimentConfig("toy", ToyConfig(**fields), data=data, train=train)
     config.runtime.precision = "float32"
     return config
+
+
+@contextlib.contextmanager
+def eager_steps() -> Iterator[None]:
+    """Run the steps of `fit` as Python: to trace one costs more than a run of a few."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "run_eagerly", property(lambda _: True, lambda *_: None))
+        yield
 
 
 def run_weights(workdir, which="latest"):

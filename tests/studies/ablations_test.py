@@ -7,19 +7,11 @@ from pathlib import Path
 import pytest
 from absl import flags
 
-from tfdeblur.models import enhance_unet, gfn, scgan, two_branch, wrfn
 from tfdeblur.studies.ablation_rows import SYSTEMS
 from tfdeblur.studies.ablation_table import COLUMNS, HEAD, table
 from tfdeblur_tools.train import define_config_flag, resolve_config
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "ablations.md"
-CHOICES = {
-    scgan.SCGANConfig: {"objective": scgan.OBJECTIVES, "upsample": scgan.UPSAMPLING},
-    enhance_unet.EnhanceUnetConfig: {"critic": tuple(enhance_unet.CRITICS)},
-    gfn.GFNConfig: gfn.CHOICES,
-    wrfn.WRFNConfig: wrfn.CHOICES,
-    two_branch.TwoBranchConfig: two_branch.CHOICES,
-}
 NAMES = [system.experiment for system in SYSTEMS]
 
 
@@ -65,9 +57,9 @@ def test_every_switch_has_a_row(system):
             shown.setdefault(name, set()).add(value)
     assert set(fields) == set(shown) | system.excluded
     assert not set(shown) & system.excluded
-    for name, choices in CHOICES[system.config].items():
-        if name not in system.excluded:
-            assert set(choices) == shown[name] | {fields[name]}
+    for field in dataclasses.fields(system.config):
+        if "choices" in field.metadata and field.name not in system.excluded:
+            assert set(field.metadata["choices"]) == shown[field.name] | {field.default}
     for name in shown:
         if isinstance(fields[name], bool):
             assert shown[name] == {not fields[name]}

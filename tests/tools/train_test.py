@@ -66,9 +66,15 @@ def test_workers_share_a_dry_run(run, launched):
     assert "--dry_run" in launched[0][0]
 
 
-def test_a_dry_run_writes_nothing(run, tmp_path, monkeypatch):
+def test_a_dry_run_writes_nothing(run, tmp_path_factory, tmp_path, monkeypatch):
+    config = tmp_path_factory.mktemp("configs") / "toy.py"
+    config.write_text(
+        "from toy_gan import toy_experiment\n"
+        "def get_config():\n"
+        "    return toy_experiment(steps=8, objective='pixel')\n"
+    )
     monkeypatch.chdir(tmp_path)
-    code, out, err = run("train", *TINY, "--dry_run", f"--workdir={tmp_path / 'run'}")
+    code, out, err = run("train", f"--config={config}", "--dry_run", f"--workdir={tmp_path / 'r'}")
     assert code == 0, err
     values, rest = json.JSONDecoder().raw_decode(out)
     assert values["train"]["batch_size"] == 2

@@ -10,24 +10,27 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from toy_gan import run_weights, toy_experiment
+from toy_gan import eager_steps, run_weights, toy_experiment
 
 from tfdeblur.training.checkpoints import CheckpointError
 from tfdeblur.training.experiment import load_trained
 from tfdeblur.training.train import train
 from tfdeblur_configs import scgan_text
 
+pytestmark = pytest.mark.usefixtures("steps_eagerly")
+
 
 @pytest.fixture(scope="module")
 def four_steps(tmp_path_factory):
     """A finished run with checkpoints of steps 2 and 4."""
     folder = tmp_path_factory.mktemp("four_steps")
-    train(toy_experiment(steps=4), folder)
+    with eager_steps():
+        train(toy_experiment(steps=4), folder)
     return folder
 
 
 @pytest.mark.slow
-def test_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
+def test_killed_run_resumes_from_its_last_checkpoint(tmp_path):
     command = [
         sys.executable,
         "-m",

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from toy_gan import toy_experiment
+from toy_gan import eager_steps, toy_experiment
 
 from tfdeblur.stack import keras
 from tfdeblur.training.averaging import AveragedWeights
@@ -18,6 +18,8 @@ from tfdeblur.training.initialise import initialise
 from tfdeblur.training.scalars import Scalars
 from tfdeblur.training.train import build_model, train
 from tfdeblur_configs import scgan_text
+
+EAGER = pytest.mark.usefixtures("steps_eagerly")
 
 
 def _config(steps=4, width=4):
@@ -33,7 +35,8 @@ def _config(steps=4, width=4):
 def run(tmp_path_factory):
     """A run of SCGAN's generator: four steps, of which the second and third are profiled."""
     folder = tmp_path_factory.mktemp("run")
-    train(_config(), folder)
+    with eager_steps():
+        train(_config(), folder)
     return folder
 
 
@@ -76,7 +79,8 @@ def test_average_leaves_what_is_not_trained():
     assert average.read([weight])[0] == 5.0
 
 
-def test_a_run_scores_and_gives_away_its_average(tmp_path):
+@EAGER
+def test_a_run_scores_and_exports_its_average(tmp_path):
     """Interrupted as not; the hash knows the average."""
     config = toy_experiment(steps=4)
     config.optimizer.learning_rate, config.train.average_decay = 1e-2, 0.9
@@ -98,12 +102,13 @@ def test_a_run_scores_and_gives_away_its_average(tmp_path):
     assert train(config, tmp_path / "parts")["weights_sha256"] == whole["weights_sha256"]
 
 
-def test_a_run_ends_once_its_score_stands_still(tmp_path, monkeypatch):
+@EAGER
+def test_a_run_ends_once_its_score_stops_rising(tmp_path, monkeypatch):
     """The best validation is the second of 7, 8, 8, 8, 8, ...: two more, and it is the end."""
     scores = iter([7.0] + [8.0] * 100)
     summary = {"baseline": {"psnr": 0.0, "ssim": 0.0}}
     monkeypatch.setattr(
-        "tfdeblur.training.train.summarise",
+        "tfdeblur.training.validation.summarise",
         lambda *_: {**summary, "restored": {"psnr": next(scores), "ssim": 0.0}},
     )
     config = toy_experiment(steps=20)
@@ -112,14 +117,14 @@ def test_a_run_ends_once_its_score_stands_still(tmp_path, monkeypatch):
     assert train(config, tmp_path)["step"] == 4, "it has ended, and is not begun again"
 
 
-def test_scalars_are_kept_as_csv_without_what_was_done_twice(tmp_path):
+def test_scalars_are_kept_as_csv_without_repeated_steps(tmp_path):
     scalars = Scalars(tmp_path)
-    scalars.go_on(0, 0)
+    scalars.resume(0, 0)
     scalars.write("train", 2, {"loss": 0.5})
     scalars.write("validation", 2, {"val_psnr": float("inf")})
     scalars.write("validation", 2, {"val_ssim": 0.5})
     scalars.write("train", 4, {"loss": 0.25})
-    scalars.go_on(2, 0)
+    scalars.resume(2, 0)
     scalars.write("train", 4, {"loss": 0.125})
     with (tmp_path / "scalars.csv").open() as file:
         rows = list(csv.reader(file))
@@ -146,7 +151,7 @@ def test_a_run_writes_scalars_graph_and_profile(run):
 
 
 @pytest.mark.slow
-def test_a_run_on_two_replicas_under_float16_is_gone_on_with(tmp_path):
+def test_a_run_on_two_replicas_under_float16_is_resumed(tmp_path):
     """With micro-batches and averages; in a process of its own, for the logical CPUs."""
     code = """
 import sys
@@ -173,6 +178,7 @@ assert run("parts", 3) == whole
     assert (environment["replicas"], environment["precision"]) == (2, "mixed_float16")
 
 
+@EAGER
 def test_micro_batches_train_a_run(tmp_path):
     """Statistics differ, so the weights do."""
     config = toy_experiment(steps=2)

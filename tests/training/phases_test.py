@@ -14,10 +14,12 @@ from tfdeblur.models.base import RestorationGAN, Term
 from tfdeblur.stack import keras
 from tfdeblur.training.checkpoints import Checkpoints
 from tfdeblur.training.experiment import (
+    CONFIG_FILE,
     ExperimentConfig,
     OptimizerConfig,
     TrainConfig,
     load_trained,
+    save_config,
 )
 from tfdeblur.training.initialise import initialise
 from tfdeblur.training.release import release
@@ -48,7 +50,7 @@ class ToyConfig:
         return None
 
     @property
-    def standing_still(self):
+    def unmoved_weights(self):
         return ()
 
     def validate(self):
@@ -193,7 +195,7 @@ def test_fresh_optimizers_take_another_way(tmp_path):
     assert not np.array_equal(kept[0], reset[0])
 
 
-def test_run_that_goes_on_in_a_phase_enters_it(tmp_path):
+def test_a_run_that_resumes_in_a_phase_enters_it(tmp_path):
     _run(_config(4), tmp_path)
     _run(_config(5), tmp_path)
     assert [entry[1] for entry in SEEN if entry[0] == "enter"] == [0, 1]
@@ -251,6 +253,7 @@ def test_what_a_run_lacks_starts_at_random(tmp_path):
     alone = Toy(config.model, config.model.build_generator(), {}, None)
     alone.compile(keras.optimizers.Adam())
     Checkpoints(tmp_path / "checkpoints", alone).save(2)
+    save_config(config, tmp_path / CONFIG_FILE)
     model = config.model.build()
     before = [weight.numpy() for weight in model.training_only_weights()]
     initialise(model, str(tmp_path))

@@ -1,11 +1,11 @@
 """Tests of tfdeblur.training.release: from a run's folder to a published version."""
 
-import dataclasses
 import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from toy_gan import eager_steps, toy_experiment
 
 from tfdeblur.export.saved_model import read_weights
 from tfdeblur.export.training_files import unpack_weights
@@ -14,18 +14,18 @@ from tfdeblur.stack import keras
 from tfdeblur.training.experiment import DataConfig, load_trained
 from tfdeblur.training.release import LIMITS, PRINT_LIMIT, _limits, release
 from tfdeblur.training.train import train
-from tfdeblur_configs.scgan_text import get_config
 
 
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):
     """A run of two steps."""
-    config = get_config("quicktest")
-    config.train = dataclasses.replace(config.train, steps=2, validate_every=1, checkpoint_every=1)
+    config = toy_experiment(steps=2)
+    config.train.validate_every = config.train.checkpoint_every = 1
     config.runtime.precision = "mixed_bfloat16"
     folder = tmp_path_factory.mktemp("run")
     try:
-        train(config, folder)
+        with eager_steps():
+            train(config, folder)
         yield folder
     finally:
         keras.mixed_precision.set_global_policy("float32")

@@ -13,12 +13,14 @@ from tfdeblur.training.experiment import load_trained
 from tfdeblur.training.stop_signal import Interrupted
 from tfdeblur.training.train import train
 
+EAGER = pytest.mark.usefixtures("steps_eagerly")
+
 
 def _terminate() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_sigterm_saves_and_the_run_goes_on_to_the_same_weights(tmp_path, monkeypatch):
+def test_sigterm_saves_and_the_run_resumes_to_the_same_weights(tmp_path, monkeypatch):
     """The signal comes during step 3 of 6, between the checkpoints of 2 and 4."""
     config = toy_experiment(steps=6)
     config.train.validate_every = 6
@@ -31,7 +33,7 @@ def test_sigterm_saves_and_the_run_goes_on_to_the_same_weights(tmp_path, monkeyp
             _terminate()
 
     with monkeypatch.context() as patch:
-        patch.setattr(callbacks.StopOnSignal, "on_train_batch_begin", stop_at_3)
+        patch.setattr(callbacks.EachStep, "on_train_batch_begin", stop_at_3)
         with pytest.raises(Interrupted, match="after step 3, which is saved") as interrupted:
             train(config, parts)
     assert interrupted.value.step == load_trained(parts, "latest").step == 3
@@ -39,6 +41,7 @@ def test_sigterm_saves_and_the_run_goes_on_to_the_same_weights(tmp_path, monkeyp
     assert train(config, parts)["weights_sha256"] == whole["weights_sha256"]
 
 
+@EAGER
 def test_sigterm_during_a_validation_leaves_it_owed(tmp_path, monkeypatch):
     """It is made up for: the runs have the same scores, the same best weights, and go on alike."""
     config = toy_experiment(steps=6)
@@ -47,7 +50,7 @@ def test_sigterm_during_a_validation_leaves_it_owed(tmp_path, monkeypatch):
     parts = tmp_path / "parts"
     with monkeypatch.context() as patch:
         patch.setattr(
-            "tfdeblur.training.train.make_image_restore", lambda *_: lambda _: _terminate()
+            "tfdeblur.training.validation.make_image_restore", lambda *_: lambda _: _terminate()
         )
         with pytest.raises(Interrupted, match="after step 3, which is saved"):
             train(config, parts)
@@ -65,11 +68,12 @@ def test_sigterm_during_a_validation_leaves_it_owed(tmp_path, monkeypatch):
         np.testing.assert_array_equal(first, second)
 
 
+@EAGER
 def test_sigterm_before_the_first_step_ends_the_run_at_once(tmp_path, monkeypatch):
     """Whatever it is at: here, the data of the validation."""
     config = toy_experiment(steps=2, objective="pixel")
     with monkeypatch.context() as patch:
-        patch.setattr("tfdeblur.training.train.make_validation", lambda *_: _terminate())
+        patch.setattr("tfdeblur.training.validation.make_validation", lambda *_: _terminate())
         with pytest.raises(Interrupted, match="before a step was finished") as interrupted:
             train(config, tmp_path)
     assert interrupted.value.step == 0
@@ -96,13 +100,14 @@ def test_sigterm_while_a_step_is_traced_ends_the_run_at_once(place, tmp_path, mo
     assert train(config, tmp_path)["step"] == 4
 
 
+@EAGER
 def test_signals_find_their_handlers_again_after_an_error(tmp_path, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
 
     def fail(self, batch, logs=None):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(callbacks.SignOfLife, "on_train_batch_end", fail)
+    monkeypatch.setattr(callbacks.EachStep, "on_train_batch_end", fail)
     with pytest.raises(RuntimeError, match="broken"):
         train(toy_experiment(steps=2, objective="pixel"), tmp_path)
     assert signal.getsignal(signal.SIGTERM) is before

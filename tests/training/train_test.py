@@ -12,22 +12,17 @@ from tfdeblur.data.pipeline import DataConfig
 from tfdeblur.stack import keras
 from tfdeblur.training.callbacks import NonFiniteError
 from tfdeblur.training.experiment import load_trained
-from tfdeblur.training.train import make_image_restore, train
+from tfdeblur.training.train import train
+from tfdeblur.training.validation import make_image_restore
 from tfdeblur_configs import scgan_text
+
+EAGER = pytest.mark.usefixtures("steps_eagerly")
 
 
 @pytest.fixture(autouse=True)
 def _float32_afterwards():
     yield
     keras.mixed_precision.set_global_policy("float32")
-
-
-def _scgan(steps=4):
-    config = scgan_text.get_config("quicktest")
-    config.model.width = 4
-    config.train.steps = steps
-    config.runtime.precision = "float32"
-    return config
 
 
 def _tags(workdir, split):
@@ -39,11 +34,15 @@ def _tags(workdir, split):
 
 
 def test_run_leaves_what_it_promises(tmp_path):
-    result = train(_scgan(), tmp_path)
+    """SCGAN, in graphs of mixed_bfloat16."""
+    config = scgan_text.get_config("quicktest")
+    config.model.width, config.train.steps = 4, 4
+    config.runtime.precision = "mixed_bfloat16"
+    result = train(config, tmp_path)
     assert result["step"] == 4
     assert result["validation"]["count"] == 2
     environment = json.loads((tmp_path / "environment.json").read_text())
-    assert environment["precision"] == "float32"
+    assert environment["precision"] == "mixed_bfloat16"
     assert environment["packages"]["tensorflow"] == tf.__version__
     train_tags = _tags(tmp_path, "train")
     for tag in ("loss", "pixel", "feature_matching", "adversarial", "discriminator_loss"):
@@ -56,6 +55,7 @@ def test_run_leaves_what_it_promises(tmp_path):
     )
 
 
+@EAGER
 def test_interrupted_run_equals_the_uninterrupted_one(tmp_path):
     train(toy_experiment(steps=6), tmp_path / "whole")
     train(toy_experiment(steps=3), tmp_path / "parts")
@@ -65,6 +65,7 @@ def test_interrupted_run_equals_the_uninterrupted_one(tmp_path):
         np.testing.assert_array_equal(first, second)
 
 
+@EAGER
 def test_another_precision_is_refused(tmp_path):
     """As on another machine under `auto`: weights would go on from a different rounding."""
     config = toy_experiment(steps=1, objective="pixel")
@@ -77,7 +78,8 @@ def test_another_precision_is_refused(tmp_path):
         train(config, tmp_path)
 
 
-def test_a_configuration_with_lists_is_gone_on_with(tmp_path):
+@EAGER
+def test_a_run_whose_configuration_has_lists_is_resumed(tmp_path):
     config = toy_experiment(steps=2, objective="pixel")
     config.optimizer.schedule = "piecewise"
     config.optimizer.boundaries, config.optimizer.rates = [1], [2e-4, 1e-4]
@@ -86,7 +88,7 @@ def test_a_configuration_with_lists_is_gone_on_with(tmp_path):
     assert train(config, tmp_path)["step"] == 3
 
 
-def test_what_was_drawn_anew_belongs_to_its_experiment(tmp_path):
+def test_redrawn_batches_belong_to_their_experiment(tmp_path):
     config = toy_experiment(steps=1, objective="pixel")
     config.train.init_from = "no_such_model"
     for seed, left in ((0, False), (0, True), (1, False)):
@@ -97,6 +99,7 @@ def test_what_was_drawn_anew_belongs_to_its_experiment(tmp_path):
         (tmp_path / "redrawn.json").write_text('{"0": 1}')
 
 
+@EAGER
 def test_another_experiment_in_the_folder_is_refused(tmp_path):
     train(toy_experiment(steps=1, objective="pixel"), tmp_path)
     other = toy_experiment(steps=2, objective="pixel")
@@ -105,6 +108,7 @@ def test_another_experiment_in_the_folder_is_refused(tmp_path):
         train(other, tmp_path)
 
 
+@EAGER
 def test_start_that_failed_does_not_claim_the_folder(tmp_path):
     mistyped = toy_experiment(steps=1, objective="pixel")
     mistyped.train.init_from = "no_such_model"
@@ -113,6 +117,7 @@ def test_start_that_failed_does_not_claim_the_folder(tmp_path):
     assert train(toy_experiment(steps=1, objective="pixel"), tmp_path)["step"] == 1
 
 
+@EAGER
 def test_a_schedule_keeps_its_length(tmp_path):
     config = toy_experiment(steps=1, objective="pixel")
     config.optimizer.schedule = "cosine"
@@ -122,6 +127,7 @@ def test_a_schedule_keeps_its_length(tmp_path):
         train(config, tmp_path)
 
 
+@EAGER
 def test_start_from_another_run_takes_over_its_generator(tmp_path):
     train(toy_experiment(steps=2, objective="pixel"), tmp_path / "pixel")
     pixel = load_trained(tmp_path / "pixel").generator.get_weights()
@@ -135,6 +141,7 @@ def test_start_from_another_run_takes_over_its_generator(tmp_path):
             np.testing.assert_allclose(variable.numpy(), weights, atol=1e-9)
 
 
+@EAGER
 def test_weights_that_do_not_fit_are_refused(tmp_path):
     train(toy_experiment(steps=1, objective="pixel"), tmp_path / "narrow")
     config = toy_experiment(steps=1, objective="pixel")
@@ -144,6 +151,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
         train(config, tmp_path / "wide")
 
 
+@EAGER
 def test_loss_that_is_not_finite_stops_the_run_and_names_the_term(tmp_path):
     config = toy_experiment(steps=4, objective="pixel")
     config.optimizer.learning_rate = 1e38
@@ -198,6 +206,7 @@ def test_splits_of_prepared_data(tmp_path, write_prepared):
     assert black < 100, (black, white)
 
 
+@EAGER
 def test_hash_of_all_weights_tells_runs_apart(tmp_path):
     first = train(toy_experiment(steps=2, objective="pixel"), tmp_path / "first")["weights_sha256"]
     again = train(toy_experiment(steps=2, objective="pixel"), tmp_path / "again")["weights_sha256"]

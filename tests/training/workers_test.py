@@ -36,7 +36,7 @@ def _hashes(run):
 
 
 @pytest.mark.slow
-def test_workers_stop_together_and_go_on_to_the_same_weights(tmp_path):
+def test_workers_stop_together_and_resume_to_the_same_weights(tmp_path):
     """Both end in the same hash; SIGTERM, to the launcher alone, leaves a run that can go on."""
     env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     arguments = {"capture_output": True, "text": True, "env": env}

@@ -134,7 +134,7 @@ def _gfn(photos: Photos) -> tuple[Make, Make]:
 
 def _wrfn(photos: Photos) -> tuple[Make, Make]:
     recipe = WrfnRecipe()
-    greys = [recipe.sharpen_source(photo) for photo in photos((recipe.side,) * 2)]
+    greys = [recipe.make_sharp(photo) for photo in photos((recipe.side,) * 2)]
     bank = [kernel.psf for kernel in draw_bank("spline", _KERNELS)]
     return (
         lambda number, rng: recipe.degrade(cycle(greys, number), rng, bank),

@@ -155,19 +155,23 @@ def _turns(
 
     def fit(name: str, steps: int) -> None:
         bar = callbacks.Progress(0, steps, config.train.batch_size, steps + 1)
+        log = callbacks.ScalarLog(scalars, config.train.log_every)
+        signal = StopSignal(alone=workers.count == 1)
+        after = [
+            callbacks.stop_on_signal(signal, workers, model),
+            callbacks.FiniteCheck().after_step,
+            bar.after_step,
+            log.after_step,
+            callbacks.sign_of_life(watchdog),
+        ]
         model.fit(
             streams[name],
             epochs=1,
             steps_per_epoch=steps,
             verbose=0,
-            callbacks=[
-                callbacks.StopOnNonFinite(),
-                bar,
-                callbacks.ScalarLog(scalars, 0, config.train.log_every),
-                callbacks.SignOfLife(watchdog, 0),
-                callbacks.StopOnSignal(StopSignal(alone=workers.count == 1), 0, workers),
-            ],
+            callbacks=[callbacks.EachStep(0, after)],
         )
+        log.write(steps)
         bar.close()
 
     return {

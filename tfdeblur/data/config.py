@@ -3,9 +3,7 @@
 from dataclasses import dataclass, replace
 
 from tfdeblur.degradations.recipes import GENERATED, GeneratedRecipe, TextRecipe
-
-SOURCES = ("recipe", "prepared")
-RECIPES = (TextRecipe.name, *GENERATED)
+from tfdeblur.rules import at_least, check_fields, one_of
 
 
 @dataclass
@@ -37,8 +35,8 @@ class DataConfig:
       threads: number that make or decode pairs; 0: TensorFlow decides. It does not change any pair.
     """
 
-    source: str = "recipe"
-    recipe: str = "scgan_text"
+    source: str = one_of(("recipe", "prepared"), default="recipe")
+    recipe: str = one_of((TextRecipe.name, *GENERATED), default="scgan_text")
     patch_size: int = 64
     patches_per_page: int = 16
     domain: str = "print"
@@ -49,16 +47,15 @@ class DataConfig:
     data_dir: str = ""
     train_split: str = "train"
     validation_split: str = "validation"
-    crop_size: int = 0
+    crop_size: int = at_least(0, default=0)
     augment_flip: bool = False
     augment_rotate: bool = False
-    shuffle_buffer: int = 2048
-    threads: int = 0
+    shuffle_buffer: int = at_least(1, default=2048)
+    threads: int = at_least(0, default=0)
 
     def validate(self) -> None:
-        """Raise ValueError for the first field out of its range."""
-        if self.source not in SOURCES:
-            raise ValueError(f"`data.source` must be one of {SOURCES}. Got: {self.source!r}.")
+        """Raise ValueError for a field that breaks its rule, or fields that do not fit together."""
+        check_fields(self, "data.")
         if self.source == "prepared" and not self.name:
             raise ValueError("`data.name` must name prepared data. Got: ''.")
         for name, split in (("train_split", "train"), ("validation_split", "validation")):
@@ -73,8 +70,6 @@ class DataConfig:
                 "`data.validation_split` must not be that which is trained on. "
                 f"Got: {self.validation_split!r}."
             )
-        if self.crop_size < 0:
-            raise ValueError(f"`data.crop_size` must be at least 0. Got: {self.crop_size}.")
         if self.source == "recipe" and self.crop_size:
             raise ValueError(
                 "`data.crop_size` is for prepared data; a recipe's size is `data.patch_size`. "
@@ -83,14 +78,6 @@ class DataConfig:
         for name in ("augment_flip", "augment_rotate"):
             if self.source == "recipe" and getattr(self, name):
                 raise ValueError(f"`data.{name}` is for prepared data. Got: True.")
-        if self.shuffle_buffer < 1:
-            raise ValueError(
-                f"`data.shuffle_buffer` must be at least 1. Got: {self.shuffle_buffer}."
-            )
-        if self.threads < 0:
-            raise ValueError(f"`data.threads` must be at least 0. Got: {self.threads}.")
-        if self.recipe not in RECIPES:
-            raise ValueError(f"`data.recipe` must be one of {RECIPES}. Got: {self.recipe!r}.")
         for part in self.classes():
             part.build_recipe("train")
 

@@ -19,7 +19,8 @@ from tfdeblur.training.experiment import (
     TrainConfig,
     load_trained,
 )
-from tfdeblur.training.train import make_image_restore, train
+from tfdeblur.training.train import train
+from tfdeblur.training.validation import make_image_restore
 
 DOMAIN = "dark_mode"
 _PATCH_SIZE = 128

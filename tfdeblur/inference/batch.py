@@ -30,13 +30,13 @@ class Outcome:
       restored: number of restored pictures.
       skipped: number of existing results that were kept.
       failures: one message per failure.
-      passed_over: files in the folders whose suffix is not a picture's.
+      ignored: files in the folders whose suffix is not a picture's.
     """
 
     restored: int = 0
     skipped: int = 0
     failures: list[str] = field(default_factory=list)
-    passed_over: list[Path] = field(default_factory=list)
+    ignored: list[Path] = field(default_factory=list)
 
 
 def restore_files(
@@ -74,7 +74,7 @@ def restore_files(
 
     others: dict[str, Path] = {}
     jobs = _plan(inputs, output, fail, lambda path: others.setdefault(os.path.realpath(path), path))
-    outcome.passed_over = list(others.values())
+    outcome.ignored = list(others.values())
     protected = {_identity(source) for source, _ in jobs if source.exists()}
     for source, target in tqdm(jobs, desc="restore", unit="image", disable=None):
         if target.exists() and _identity(target) in protected:

@@ -108,14 +108,15 @@ def _shipped_folders() -> dict[str, Path]:
 def _read_base(folder: Path) -> ModelFolder:
     versions = _versions(folder)
     if not versions:
-        hint = " It is a training run: export it first." if _is_run(folder) else ""
+        hint = " It is a training run: export it first." if is_run(folder) else ""
         raise ModelError(
             f"{folder}: must hold {METADATA}, or version folders (1, 2, …) that do.{hint}"
         )
     return _read_version(versions[max(versions)])
 
 
-def _is_run(folder: Path) -> bool:
+def is_run(folder: Path) -> bool:
+    """Tell whether a folder is that of a training run."""
     return (folder / "config.json").is_file() and (folder / "checkpoints").is_dir()
 
 

@@ -1,13 +1,13 @@
-"""The interface of a paper's config, checks for its fields, and batches that fit a model."""
+"""The interface of a paper's config, and batches that fit a model."""
 
 import abc
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import cast
 
 import tensorflow as tf
 
 from tfdeblur.images.tensors import Batch
 from tfdeblur.models.base import RestorationModel
+from tfdeblur.rules import check_fields
 from tfdeblur.stack import keras
 
 
@@ -88,13 +88,13 @@ class ModelConfig(abc.ABC):
         return 1
 
     @property
-    def standing_still(self) -> tuple[str, ...]:
+    def unmoved_weights(self) -> tuple[str, ...]:
         """Name suffixes of weights that the first phase does not change, by design."""
         return ()
 
-    @abc.abstractmethod
     def validate(self) -> None:
-        """Raise ValueError for a field outside its range."""
+        """Raise ValueError for a field that breaks its rule, or fields that do not fit together."""
+        check_fields(self)
 
     @abc.abstractmethod
     def build_generator(self) -> keras.Model:
@@ -103,30 +103,6 @@ class ModelConfig(abc.ABC):
     @abc.abstractmethod
     def build(self) -> RestorationModel:
         """Build the trainable model: generator, discriminators, objective."""
-
-
-def require_choices(config: ModelConfig, choices: Mapping[str, Iterable[Any]]) -> None:
-    """Raise a ValueError that names the first field whose value is not one of its choices."""
-    for field, values in choices.items():
-        value, legal = getattr(config, field), tuple(values)
-        if value not in legal:
-            raise ValueError(f"`{field}` must be one of {legal}. Got: {value!r}.")
-
-
-def require_at_least(config: ModelConfig, least: int, *fields: str) -> None:
-    """Raise a ValueError that names the first field below `least`."""
-    for field in fields:
-        value = getattr(config, field)
-        if value < least:
-            raise ValueError(f"`{field}` must be at least {least}. Got: {value}.")
-
-
-def require_weights(config: ModelConfig, *fields: str) -> None:
-    """Raise a ValueError that names the first field that is negative, infinite or NaN."""
-    for field in fields:
-        value = getattr(config, field)
-        if not 0 <= value < float("inf"):
-            raise ValueError(f"`{field}` must be at least 0 and finite. Got: {value}.")
 
 
 def legal_side(config: ModelConfig, side: int) -> int:

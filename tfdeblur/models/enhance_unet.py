@@ -51,7 +51,8 @@ from tfdeblur.losses.perceptual import perceptual_distance
 from tfdeblur.losses.pixel import squared_error
 from tfdeblur.losses.torch_vgg import build_torch_vgg19
 from tfdeblur.models.base import Batch, Outputs, RestorationGAN, RestorationModel, Term
-from tfdeblur.models.config import ModelConfig, require_at_least, require_choices, require_weights
+from tfdeblur.models.config import ModelConfig
+from tfdeblur.rules import at_least, non_negative, one_of
 from tfdeblur.stack import keras
 
 Extractor = Callable[[tf.Tensor], Sequence[tf.Tensor]]
@@ -94,21 +95,21 @@ class EnhanceUnetConfig(ModelConfig):
     """
 
     name: str = "enhance_unet"
-    channels: int = 3
-    width: int = 32
-    levels: int = 2
-    rrrbs_per_level: int = 3
-    resblocks_per_level: int = 3
+    channels: int = at_least(1, default=3)
+    width: int = at_least(1, default=32)
+    levels: int = at_least(1, default=2)
+    rrrbs_per_level: int = at_least(1, default=3)
+    resblocks_per_level: int = at_least(1, default=3)
     use_em: bool = True
     use_drdbu: bool = True
     use_rrrb: bool = True
     use_resblock: bool = True
-    critic: str = "paper"
-    content_weight: float = 1.0
-    perceptual_weight: float = 10.0
-    adversarial_weight: float = 1.0
-    gradient_penalty_weight: float = 10.0
-    discriminator_updates: int = 5
+    critic: str = one_of(CRITICS, default="paper")
+    content_weight: float = non_negative(default=1.0)
+    perceptual_weight: float = non_negative(default=10.0)
+    adversarial_weight: float = non_negative(default=1.0)
+    gradient_penalty_weight: float = non_negative(default=10.0)
+    discriminator_updates: int = at_least(1, default=5)
     vgg_weights: str = "imagenet"
 
     scale = 1
@@ -122,7 +123,7 @@ class EnhanceUnetConfig(ModelConfig):
         return (PERCEPTUAL_TAP,) if self.perceptual_weight else ()
 
     @property
-    def standing_still(self) -> tuple[str, ...]:
+    def unmoved_weights(self) -> tuple[str, ...]:
         """Weights that training does not change.
 
         Biases before an instance norm, which subtracts them, and the critic's last bias, which
@@ -132,12 +133,9 @@ class EnhanceUnetConfig(ModelConfig):
         return ("_group/bias:0", "scores/bias:0", *(f"critic{n}/bias:0" for n in normalised))
 
     def validate(self) -> None:
-        """Raise ValueError for a field outside its range."""
-        require_choices(self, {"critic": CRITICS})
-        counts = ("channels", "width", "levels", "rrrbs_per_level", "resblocks_per_level")
-        require_at_least(self, 1, *counts, "discriminator_updates")
+        """Raise ValueError for a field that breaks its rule, or fields that do not fit together."""
+        super().validate()
         weights = ("content_weight", "perceptual_weight", "adversarial_weight")
-        require_weights(self, *weights, "gradient_penalty_weight")
         if not any(getattr(self, field) for field in weights):
             raise ValueError(f"One of {weights} must be above 0. Got: 0 for all.")
         if self.perceptual_weight and self.channels != 3:

@@ -40,15 +40,13 @@ from tfdeblur.layers.resampling import DepthToSpace
 from tfdeblur.layers.srresnet import build_srresnet
 from tfdeblur.losses.pixel import squared_error
 from tfdeblur.models.base import Batch, Outputs, RestorationModel, Term
-from tfdeblur.models.config import ModelConfig, require_at_least, require_choices, require_weights
+from tfdeblur.models.config import ModelConfig
+from tfdeblur.rules import at_least, non_negative, one_of
 from tfdeblur.stack import keras
 
 VARIANTS = ("full", "model1", "model2", "model3", "model4", "model5", "srresnet")
 SUPERVISED = ("full", "model1", "model3", "model5")  # With a deblurred LR image in the loss.
-RELEASES = ("head", "v1")
-INITIAL_WEIGHTS = ("scaled", "released")
 SMALL = 0.1  # Initial share of its usual scale, for residuals and images.
-CHOICES = {"variant": VARIANTS, "release": RELEASES, "initial_weights": INITIAL_WEIGHTS}
 SCALE = 4
 LEAK = 0.2
 STEPS_PER_EPOCH = 107_584 // 16  # §4.1: training triplets; §3.3: batch size.
@@ -81,17 +79,17 @@ class GFNConfig(ModelConfig):
     """
 
     name: str = "gfn"
-    channels: int = 3
-    width: int = 64
-    deblurring_blocks: int = 6
-    sr_blocks: int = 8
-    reconstruction_blocks: int = 8
-    variant: str = "full"
-    release: str = "head"
-    initial_weights: str = "scaled"
-    alpha: float = 0.5
-    gate_start_step: int = 60 * STEPS_PER_EPOCH
-    alpha_end_step: int = 0
+    channels: int = at_least(1, default=3)
+    width: int = at_least(1, default=64)
+    deblurring_blocks: int = at_least(1, default=6)
+    sr_blocks: int = at_least(1, default=8)
+    reconstruction_blocks: int = at_least(1, default=8)
+    variant: str = one_of(VARIANTS, default="full")
+    release: str = one_of(("head", "v1"), default="head")
+    initial_weights: str = one_of(("scaled", "released"), default="scaled")
+    alpha: float = non_negative(default=0.5)
+    gate_start_step: int = at_least(0, default=60 * STEPS_PER_EPOCH)
+    alpha_end_step: int = at_least(0, default=0)
 
     scale = SCALE
     paper = "Zhang et al., BMVC 2018"
@@ -121,7 +119,7 @@ class GFNConfig(ModelConfig):
         return 1 if self.variant in ("srresnet", "model2") else 4
 
     @property
-    def standing_still(self) -> tuple[str, ...]:
+    def unmoved_weights(self) -> tuple[str, ...]:
         """The gate's weights until it opens, and always its switch."""
         if self.variant != "full":
             return ()
@@ -132,14 +130,6 @@ class GFNConfig(ModelConfig):
     def deblurring_weight(self) -> float:
         """Weight of the deblurring loss in the first phase; 0 for a variant without one."""
         return self.alpha if self.variant in SUPERVISED else 0.0
-
-    def validate(self) -> None:
-        """Raise ValueError for a field outside its range."""
-        require_choices(self, CHOICES)
-        blocks = ("deblurring_blocks", "sr_blocks", "reconstruction_blocks")
-        require_at_least(self, 0, "gate_start_step", "alpha_end_step")
-        require_at_least(self, 1, "channels", "width", *blocks)
-        require_weights(self, "alpha")
 
     def build_generator(self) -> keras.Model:
         """Build the network that is exported. See `build_networks`."""

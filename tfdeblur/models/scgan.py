@@ -31,11 +31,10 @@ from tfdeblur.losses.adversarial import (
 from tfdeblur.losses.features import feature_matching, triplet
 from tfdeblur.losses.pixel import squared_error
 from tfdeblur.models.base import Batch, Outputs, RestorationGAN, RestorationModel, Term
-from tfdeblur.models.config import ModelConfig, require_at_least, require_choices, require_weights
+from tfdeblur.models.config import ModelConfig
+from tfdeblur.rules import at_least, between, non_negative, one_of, ruled
 from tfdeblur.stack import keras
 
-OBJECTIVES = ("pixel", "gan", "pixel+gan", "full")
-UPSAMPLING = ("uconv", "bicubic")
 GENERATOR_LAYERS = ("uconv", "conv", "uconv") + ("conv",) * 9  # Table 1.
 DISCRIMINATOR_LAYERS = 4
 LEAK = 0.2
@@ -74,20 +73,22 @@ class SCGANConfig(ModelConfig):
     """
 
     name: str = "scgan"
-    channels: int = 3
-    width: int = 64
-    upsample: str = "uconv"
-    classes: int = 1
-    objective: str = "full"
-    feature_layer_generator: int = 2
-    feature_layer_discriminator: int = 3
-    feature_weight: float = 1.0
-    adversarial_weight: float = 1e-3
-    triplet_weight: float = 0.1
-    triplet_margin: float = 1.0
-    reduction: str = "mean"
+    channels: int = at_least(1, default=3)
+    width: int = at_least(1, default=64)
+    upsample: str = one_of(("uconv", "bicubic"), default="uconv")
+    classes: int = at_least(1, default=1)
+    objective: str = one_of(("pixel", "gan", "pixel+gan", "full"), default="full")
+    feature_layer_generator: int = between(1, DISCRIMINATOR_LAYERS, default=2)
+    feature_layer_discriminator: int = between(1, DISCRIMINATOR_LAYERS, default=3)
+    feature_weight: float = non_negative(default=1.0)
+    adversarial_weight: float = non_negative(default=1e-3)
+    triplet_weight: float = non_negative(default=0.1)
+    triplet_margin: float = non_negative(default=1.0)
+    reduction: str = one_of(("mean", "sum"), default="mean")
     split_batches: bool = True
-    discriminator_size: int = 64
+    discriminator_size: int = ruled(
+        "a multiple of 16", lambda side: side >= 16 and side % 16 == 0, default=64
+    )
     freeze_statistics: bool = False
     keep_means: bool = False
 
@@ -139,23 +140,6 @@ class SCGANConfig(ModelConfig):
         """Whether the discriminators' loss has the triplet of eq. 8."""
         used = self.objective == "full" and self.triplet_weight > 0
         return used and bool(self.discriminator_names)
-
-    def validate(self) -> None:
-        """Raise ValueError for a field outside its range."""
-        require_choices(self, {"upsample": UPSAMPLING, "objective": OBJECTIVES})
-        if self.reduction not in ("mean", "sum"):
-            raise ValueError(f"`reduction` must be 'mean' or 'sum'. Got: {self.reduction!r}.")
-        for field in ("feature_layer_generator", "feature_layer_discriminator"):
-            layer = getattr(self, field)
-            if not 1 <= layer <= DISCRIMINATOR_LAYERS:
-                raise ValueError(f"`{field}` must be 1 to {DISCRIMINATOR_LAYERS}. Got: {layer}.")
-        require_at_least(self, 1, "channels", "width", "classes")
-        weights = ("feature_weight", "adversarial_weight", "triplet_weight")
-        require_weights(self, *weights, "triplet_margin")
-        if self.discriminator_size < 16 or self.discriminator_size % 16:
-            raise ValueError(
-                f"`discriminator_size` must be a multiple of 16. Got: {self.discriminator_size}."
-            )
 
     def build_generator(self) -> keras.Model:
         """Build the generator of Table 1. See `build_generator`."""

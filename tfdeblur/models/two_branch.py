@@ -40,17 +40,10 @@ from tfdeblur.losses.perceptual import perceptual_distance
 from tfdeblur.losses.pixel import reduce_sample
 from tfdeblur.losses.torch_vgg import build_torch_vgg19
 from tfdeblur.models.base import Batch, Outputs, RestorationGAN, RestorationModel, Term
-from tfdeblur.models.config import ModelConfig, require_at_least, require_choices, require_weights
+from tfdeblur.models.config import ModelConfig
+from tfdeblur.rules import at_least, non_negative, one_of, ruled
 from tfdeblur.stack import keras
 
-CHOICES = {
-    "channels": (3,),
-    "input_size": (32, 16),
-    "norm": ("bn", "in"),
-    "discriminators": ("none", "global", "global+local"),
-    "discriminator_type": ("conv7", "patch5"),
-    "vgg_variant": ("paper", "code"),
-}
 SCALE = 8
 SHARED_LEVELS = 4  # Encoder levels shared by both branches (§III-B).
 DROPOUT_LEVELS = (8, 7, 6)  # Of the lower decoder (code); 16 px have no level 8.
@@ -92,23 +85,23 @@ class TwoBranchConfig(ModelConfig):
     """
 
     name: str = "two_branch"
-    channels: int = 3
-    width: int = 64
-    input_size: int = 32
+    channels: int = one_of((3,), default=3)
+    width: int = at_least(1, default=64)
+    input_size: int = one_of((32, 16), default=32)
     use_upcnn: bool = True
-    norm: str = "bn"
+    norm: str = one_of(("bn", "in"), default="bn")
     noise: bool = False
-    noise_mean: float = 0.0
-    noise_std: float = 0.1
+    noise_mean: float = ruled("finite", math.isfinite, default=0.0)
+    noise_std: float = non_negative(default=0.1)
     grayscale_input: bool = False
-    discriminators: str = "global+local"
-    discriminator_type: str = "conv7"
-    pixel_weight: float = 100.0
-    adversarial_weight: float = 1.0
-    perceptual_weight: float = 10.0
-    vgg_variant: str = "paper"
+    discriminators: str = one_of(("none", "global", "global+local"), default="global+local")
+    discriminator_type: str = one_of(("conv7", "patch5"), default="conv7")
+    pixel_weight: float = non_negative(default=100.0)
+    adversarial_weight: float = non_negative(default=1.0)
+    perceptual_weight: float = non_negative(default=10.0)
+    vgg_variant: str = one_of(("paper", "code"), default="paper")
     vgg_weights: str = "imagenet"
-    local_start_step: int = 90_000
+    local_start_step: int = at_least(0, default=90_000)
 
     scale = SCALE
     paper = "Yun et al., IEEE Access 2020"
@@ -157,7 +150,7 @@ class TwoBranchConfig(ModelConfig):
         return tuple(VGG_TAPS[self.vgg_variant]) if self.perceptual_weight else ()
 
     @property
-    def standing_still(self) -> tuple[str, ...]:
+    def unmoved_weights(self) -> tuple[str, ...]:
         """Biases before a norm, which removes them; the local discriminator until it joins."""
         still = ["_raw/bias:0"]
         if "local" in self.discriminator_names and self.local_start_step:
@@ -167,15 +160,10 @@ class TwoBranchConfig(ModelConfig):
         return tuple(still)
 
     def validate(self) -> None:
-        """Raise ValueError for a field outside its range."""
-        require_choices(self, CHOICES)
-        require_at_least(self, 1, "width")
-        require_at_least(self, 0, "local_start_step")
-        weights = ("pixel_weight", "adversarial_weight", "perceptual_weight")
-        require_weights(self, *weights, "noise_std")
-        if not math.isfinite(self.noise_mean):
-            raise ValueError(f"`noise_mean` must be finite. Got: {self.noise_mean}.")
+        """Raise ValueError for a field that breaks its rule, or an objective without a term."""
+        super().validate()
         if not (self.pixel_weight or self.perceptual_weight or self.discriminator_names):
+            weights = ("pixel_weight", "adversarial_weight", "perceptual_weight")
             raise ValueError(f"One of {weights} must be positive. Got: no term.")
 
     def build_generator(self) -> keras.Model:

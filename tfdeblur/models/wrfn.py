@@ -29,15 +29,10 @@ from tfdeblur.layers.padding import CropToImages, PadToMultiple
 from tfdeblur.layers.resampling import DepthToSpace, resampling_convolution
 from tfdeblur.losses.pixel import reduce_sample, squared_error
 from tfdeblur.models.base import Batch, Outputs, RestorationModel, Term
-from tfdeblur.models.config import ModelConfig, require_at_least, require_choices
+from tfdeblur.models.config import ModelConfig
+from tfdeblur.rules import at_least, one_of
 from tfdeblur.stack import keras
 
-CHOICES = {
-    "norm": ("in", "bn", "none"),
-    "block_order": ("pre", "post"),
-    "resampling": resampling.FORMS,
-    "loss": ("mse", "l1"),
-}
 BLEND_WIDTH = 32  # §5.
 
 
@@ -66,18 +61,18 @@ class WRFNConfig(ModelConfig):
     """
 
     name: str = "wrfn"
-    channels: int = 1
-    stride: int = 5
-    width: int = 96
-    blocks: int = 8
-    norm: str = "in"
+    channels: int = at_least(1, default=1)
+    stride: int = at_least(1, default=5)
+    width: int = at_least(1, default=96)
+    blocks: int = at_least(1, default=8)
+    norm: str = one_of(("in", "bn", "none"), default="in")
     swap: bool = False
-    block_order: str = "pre"
-    resampling: str = "space_to_depth"
+    block_order: str = one_of(("pre", "post"), default="pre")
+    resampling: str = one_of(resampling.FORMS, default="space_to_depth")
     skip_resampled: bool = True
     skip_output: bool = True
     zero_init_output: bool = True
-    loss: str = "mse"
+    loss: str = one_of(("mse", "l1"), default="mse")
 
     scale = 1
     paper = "Jin et al., CVPRW 2018"
@@ -105,18 +100,13 @@ class WRFNConfig(ModelConfig):
         return 1 if self.halo is None else self.stride
 
     @property
-    def standing_still(self) -> tuple[str, ...]:
+    def unmoved_weights(self) -> tuple[str, ...]:
         """Biases before a norm, which removes them."""
         if self.norm == "none":
             return ()
         return {"pre": ("conv1/bias:0",), "post": ("conv1/bias:0", "conv2/bias:0")}[
             self.block_order
         ]
-
-    def validate(self) -> None:
-        """Raise ValueError for a field outside its range."""
-        require_choices(self, CHOICES)
-        require_at_least(self, 1, "channels", "stride", "width", "blocks")
 
     def build_generator(self) -> keras.Model:
         """Build the network of Fig. 3. See `build_generator`."""

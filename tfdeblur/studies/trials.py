@@ -25,7 +25,8 @@ from tfdeblur.training.batch_stream import make_training_batches
 from tfdeblur.training.callbacks import check_finite
 from tfdeblur.training.experiment import ExperimentConfig
 from tfdeblur.training.runtime import configure
-from tfdeblur.training.train import compile_model, make_image_restore
+from tfdeblur.training.train import compile_model
+from tfdeblur.training.validation import make_image_restore
 
 EXTRACTORS = ("vgg19", "stand_in")
 

@@ -68,7 +68,7 @@ class BatchStream:
         known = json.loads(path.read_text("utf-8")) if path.exists() else {}
         self.redrawn = Counter({int(step): times for step, times in known.items()})
 
-    def draw_anew(self, step: int, folder: Path) -> None:
+    def redraw(self, step: int, folder: Path) -> None:
         """Redraw the batch that follows `step` finished steps, and record that in `folder`."""
         self.redrawn[step] += 1
         known = {str(step): times for step, times in sorted(self.redrawn.items())}

@@ -1,13 +1,13 @@
-"""Keras callbacks for training: progress bar, finite check, scalars, checkpoints, signals.
+"""What a run does after each step: progress bar, finite check, scalars, signals, profile.
 
-Most are created for each segment and count global steps from its first.
+Keras knows one callback, `EachStep`, which counts the run's steps; the rest are its functions.
 """
 
 import io
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +15,50 @@ import tensorflow as tf
 from absl import logging
 from tqdm import tqdm
 
+from tfdeblur.models.base import RestorationModel
 from tfdeblur.stack import keras
-from tfdeblur.training.averaging import AveragedWeights
-from tfdeblur.training.checkpoints import Checkpoints
 from tfdeblur.training.scalars import Scalars
 from tfdeblur.training.stop_signal import StopSignal
 from tfdeblur.training.watchdog import Watchdog
 from tfdeblur.training.workers import Workers
 
 RECENT = 100  # Steps whose scalars a flight record keeps.
+AfterStep = Callable[[int, Mapping[str, float]], None]  # Takes finished steps, the last's scalars.
+
+
+class EachStep(keras.callbacks.Callback):
+    """Counts a run's steps during one `fit`, and passes each on.
+
+    Attributes:
+      step: finished steps.
+    """
+
+    def __init__(
+        self,
+        step: int,
+        after: Sequence[AfterStep],
+        before: Sequence[Callable[[int], None]] = (),
+    ):
+        """Begin after `step` finished steps.
+
+        Args:
+          step: finished steps.
+          after: called in this order after each step.
+          before: called before each step, with its number, counted from 1.
+        """
+        super().__init__()
+        self.step, self._after, self._before = step, after, before
+
+    def on_train_batch_begin(self, batch: int, logs=None) -> None:
+        """Announce the next step."""
+        for function in self._before:
+            function(self.step + 1)
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        """Count a step and pass it on."""
+        self.step += 1
+        for function in self._after:
+            function(self.step, logs)
 
 
 class _Nowhere(io.TextIOBase):
@@ -33,14 +68,13 @@ class _Nowhere(io.TextIOBase):
         return len(text)
 
 
-class Progress(keras.callbacks.Callback):
+class Progress:
     """Shows the step, images per second, time left and loss, over all segments.
 
     Draws a bar on a terminal; elsewhere, logs a line every `every` steps.
     """
 
     def __init__(self, step: int, total: int, batch_size: int, every: int):
-        super().__init__()
         self._on_terminal = sys.stderr.isatty()
         self._bar = tqdm(
             total=total,
@@ -51,7 +85,7 @@ class Progress(keras.callbacks.Callback):
         )
         self._batch_size, self._every = batch_size, every
 
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
+    def after_step(self, step: int, logs: Mapping[str, float]) -> None:
         """Advance by one step."""
         self._bar.update(1)
         facts = self._bar.format_dict
@@ -75,58 +109,47 @@ class Progress(keras.callbacks.Callback):
         self._bar.close()
 
 
-class StopOnSignal(keras.callbacks.Callback):
-    """Ends a segment between two steps after a SIGTERM.
+def stop_on_signal(signal: StopSignal, workers: Workers, model: RestorationModel) -> AfterStep:
+    """End `fit` between two steps after a SIGTERM, on all workers, whichever received it."""
 
-    All workers stop together, whichever of them received the signal.
+    def check(step: int, logs: Mapping[str, float]) -> None:
+        signal.step_to_save()
+        if workers.any(signal.came):
+            model.stop_training = True
 
-    Attributes:
-      step: finished steps.
-    """
-
-    def __init__(self, signal: StopSignal, step: int, workers: Workers):
-        super().__init__()
-        self.step = step
-        self._signal, self._workers = signal, workers
-
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
-        """Stop if a signal arrived during the step."""
-        self._signal.step_to_save()
-        self.step += 1
-        if self._workers.any(self._signal.came):
-            self.model.stop_training = True
+    return check
 
 
-class ScalarLog(keras.callbacks.Callback):
+def sign_of_life(watchdog: Watchdog) -> AfterStep:
+    """Report each next step to the watchdog."""
+    return lambda step, logs: watchdog.alive(f"step {step + 1}")
+
+
+class ScalarLog:
     """Writes each scalar's mean over `every` steps, and the steps per second."""
 
-    def __init__(self, scalars: Scalars, step: int, every: int):
-        super().__init__()
-        self._scalars, self._step, self._every = scalars, step, every
+    def __init__(self, scalars: Scalars, every: int):
+        self._scalars, self._every = scalars, every
         self._sums: dict[str, float] = {}
         self._count = 0
         self._since = time.perf_counter()
 
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
+    def after_step(self, step: int, logs: Mapping[str, float]) -> None:
         """Add one step's scalars; write the means of every `every` steps."""
-        self._step += 1
         self._count += 1
         for name, value in logs.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value)
-        if self._step % self._every == 0:
-            self._write()
+        if step % self._every == 0:
+            self.write(step)
 
-    def on_train_end(self, logs=None) -> None:
-        """Write the remaining steps' means."""
-        self._write()
-
-    def _write(self) -> None:
+    def write(self, step: int) -> None:
+        """Write the means of the steps since the last ones, up to `step`."""
         if not self._count:
             return
         now = time.perf_counter()
         means = {name: total / self._count for name, total in self._sums.items()}
         speed = {"steps_per_second": self._count / (now - self._since)}
-        self._scalars.write("train", self._step, means | speed)
+        self._scalars.write("train", step, means | speed)
         self._sums, self._count, self._since = {}, 0, now
 
 
@@ -146,28 +169,20 @@ class NonFiniteError(ValueError):
         self.broken = dict(broken)
 
 
-class StopOnNonFinite(keras.callbacks.Callback):
-    """Stops a segment with an error that names the non-finite values. Serves a whole run.
+class FiniteCheck:
+    """Stops a run with an error that names the non-finite values.
 
     Attributes:
       recent: (step, scalars) of the last `RECENT` steps.
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self.recent: deque[tuple[int, dict[str, float]]] = deque(maxlen=RECENT)
-        self._step = 0
 
-    def start(self, step: int) -> "StopOnNonFinite":
-        """Begin a segment after `step` finished steps."""
-        self._step = step
-        return self
-
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
+    def after_step(self, step: int, logs: Mapping[str, float]) -> None:
         """Check one step's scalars."""
-        self._step += 1
-        self.recent.append((self._step, {name: float(value) for name, value in logs.items()}))
-        check_finite(logs, self._step)
+        self.recent.append((step, {name: float(value) for name, value in logs.items()}))
+        check_finite(logs, step)
 
 
 def check_finite(values: Mapping[str, float], step: int) -> None:
@@ -177,72 +192,29 @@ def check_finite(values: Mapping[str, float], step: int) -> None:
         raise NonFiniteError(step, broken)
 
 
-class UpdateAverage(keras.callbacks.Callback):
-    """Updates the average of the weights after each step."""
-
-    def __init__(self, average: AveragedWeights, step: int):
-        super().__init__()
-        self._average, self._step = average, step
-
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
-        """Update the average."""
-        self._step += 1
-        self._average.update(tf.constant(self._step))
-
-
-class SignOfLife(keras.callbacks.Callback):
-    """Reports each step to the watchdog."""
-
-    def __init__(self, watchdog: Watchdog, step: int):
-        super().__init__()
-        self._watchdog, self._step = watchdog, step
-
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
-        """Report the next step."""
-        self._step += 1
-        self._watchdog.alive(f"step {self._step + 1}")
-
-
-class Profile(keras.callbacks.Callback):
+class Profile:
     """Profiles some steps with TensorFlow, for TensorBoard's profile page."""
 
-    def __init__(self, folder: Path, first: int, last: int, step: int):
-        super().__init__()
-        self._folder, self._first, self._last, self._step = folder, first, last, step
-        self._running = False
+    def __init__(self, folder: Path, first: int, last: int):
+        self._folder, self._first, self._last = folder, first, last
+        self._step: int | None = None  # The last one profiled; None: it does not run.
 
-    def on_train_batch_begin(self, batch: int, logs=None) -> None:
+    def before_step(self, step: int) -> None:
         """Start before the first step."""
-        if self._step + 1 == self._first:
+        if step == self._first:
             tf.profiler.experimental.start(str(self._folder))
-            self._running = True
+            self._step = step - 1
 
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
+    def after_step(self, step: int, logs: Mapping[str, float]) -> None:
         """Stop after the last step."""
-        self._step += 1
-        if self._step >= self._last:
-            self._stop()
+        if self._step is not None:
+            self._step = step
+            if step >= self._last:
+                self.close()
 
     def close(self) -> None:
         """Stop when the segment ends, for whatever reason."""
-        self._stop()
-
-    def _stop(self) -> None:
-        if self._running:
-            self._running = False
+        if self._step is not None:
             tf.profiler.experimental.stop()
             logging.info("Profile of steps %d to %d: %s.", self._first, self._step, self._folder)
-
-
-class PeriodicCheckpoint(keras.callbacks.Callback):
-    """Saves the latest checkpoint whenever the global step is a multiple of `every`."""
-
-    def __init__(self, checkpoints: Checkpoints, step: int, every: int):
-        super().__init__()
-        self._checkpoints, self._step, self._every = checkpoints, step, every
-
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
-        """Save when due."""
-        self._step += 1
-        if self._step % self._every == 0:
-            self._checkpoints.save(self._step)
+            self._step = None

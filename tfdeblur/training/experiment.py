@@ -6,6 +6,7 @@
 import dataclasses
 import importlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,7 @@ from tfdeblur.data.pipeline import DataConfig
 from tfdeblur.images import files
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.models.config import ModelConfig
+from tfdeblur.rules import at_least, check_fields, fraction, one_of, ruled
 from tfdeblur.stack import keras
 from tfdeblur.training.checkpoints import restore_networks
 from tfdeblur.training.optimizer import OptimizerConfig
@@ -21,7 +23,6 @@ from tfdeblur.training.runtime import RuntimeConfig
 
 CONFIG_FILE = "config.json"
 FORMAT_VERSION = 2  # Of a run's folder. Version 1 lacks the field and predates averaged weights.
-ON_NON_FINITE = ("stop", "roll_back")
 
 
 @dataclass
@@ -51,45 +52,45 @@ class TrainConfig:
       profile: first and last step to profile for TensorBoard; (0, 0): none.
     """
 
-    steps: int = 10_000
-    batch_size: int = 16
-    micro_batches: int = 1
-    average_decay: float = 0.0
-    patience: int = 0
-    on_non_finite: str = "stop"
-    most_rollbacks: int = 3
-    log_every: int = 50
-    checkpoint_every: int = 250
-    validate_every: int = 500
-    validation_count: int = 64
+    steps: int = at_least(1, default=10_000)
+    batch_size: int = at_least(1, default=16)
+    micro_batches: int = at_least(1, default=1)
+    average_decay: float = fraction(default=0.0)
+    patience: int = at_least(0, default=0)
+    on_non_finite: str = one_of(("stop", "roll_back"), default="stop")
+    most_rollbacks: int = at_least(0, default=3)
+    log_every: int = at_least(1, default=50)
+    checkpoint_every: int = at_least(1, default=250)
+    validate_every: int = at_least(1, default=500)
+    validation_count: int = at_least(1, default=64)
     init_from: str = ""
     init_partly: bool = False
-    profile: tuple[int, int] = (0, 0)
+    profile: tuple[int, int] = ruled(
+        "the first and the last step, or (0, 0)",
+        lambda steps: tuple(steps) == (0, 0) or (len(steps) == 2 and 0 < steps[0] <= steps[1]),
+        default=(0, 0),
+    )
+
+    @classmethod
+    def quick(cls, **fields: Any) -> "TrainConfig":
+        """Return the training of a `quicktest`, in which all is due every few steps.
+
+        Args:
+          **fields: other values than its own.
+        """
+        due = {"log_every": 2, "checkpoint_every": 2, "validate_every": 4, "validation_count": 2}
+        return cls(**{"steps": 8, "batch_size": 2, **due, **fields})
 
     def validate(self) -> None:
-        """Raise ValueError for a field outside its range."""
-        counts = ("steps", "batch_size", "micro_batches", "log_every", "checkpoint_every")
-        for name in (*counts, "validate_every", "validation_count"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`train.{name}` must be at least 1. Got: {getattr(self, name)}.")
-        for name in ("patience", "most_rollbacks"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"`train.{name}` must be at least 0. Got: {getattr(self, name)}.")
-        if not 0 <= self.average_decay < 1:
-            raise ValueError(
-                f"`train.average_decay` must be at least 0 and below 1. Got: {self.average_decay}."
-            )
-        if self.on_non_finite not in ON_NON_FINITE:
-            raise ValueError(
-                f"`train.on_non_finite` must be one of {ON_NON_FINITE}. "
-                f"Got: {self.on_non_finite!r}."
-            )
-        first, last = self.profile if len(self.profile) == 2 else (0, -1)
-        if not 0 < first <= last and (first, last) != (0, 0):
-            raise ValueError(
-                "`train.profile` must be the first and the last step, or (0, 0). "
-                f"Got: {self.profile}."
-            )
+        """Raise ValueError for a field that breaks its rule."""
+        check_fields(self, "train.")
+
+
+def check_variant(variant: str, known: Sequence[str] = ("quicktest",)) -> None:
+    """Raise ValueError unless the variant of an experiment is one of `known` or empty."""
+    if variant not in ("", *known):
+        names = ", ".join(map(repr, known))
+        raise ValueError(f"The variant must be {names} or none. Got: {variant!r}.")
 
 
 @dataclass
@@ -104,16 +105,15 @@ class ExperimentConfig:
 
     name: str
     model: ModelConfig
-    seed: int = 0
+    seed: int = at_least(0, default=0)
     data: DataConfig = field(default_factory=DataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
     def validate(self) -> None:
-        """Raise ValueError for the first field outside its range."""
-        if self.seed < 0:
-            raise ValueError(f"`seed` must be at least 0. Got: {self.seed}.")
+        """Raise ValueError for a field that breaks its rule, or fields that do not fit together."""
+        check_fields(self)
         for part in (self.model, self.data, self.optimizer, self.train, self.runtime):
             part.validate()
         least = self.model.minimum_batch_size

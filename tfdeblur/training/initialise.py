@@ -9,7 +9,7 @@ from absl import logging
 
 from tfdeblur.export.saved_model import read_weights
 from tfdeblur.export.training_files import DISCRIMINATORS, NETWORK, unpack_weights
-from tfdeblur.inference.shipped import resolve_model
+from tfdeblur.inference.shipped import is_run, resolve_model
 from tfdeblur.models.base import RestorationModel
 from tfdeblur.stack import keras
 from tfdeblur.training.checkpoints import restore_networks
@@ -32,7 +32,7 @@ def initialise(model: RestorationModel, source: str, partly: bool = False) -> No
       ValueError: the weights do not fit the networks; with `partly`, none fits.
     """
     folder = Path(source)
-    run = (folder / "checkpoints").is_dir()
+    run = is_run(folder)
     kind = "best" if any((folder / "checkpoints" / "best").glob("*.index")) else "latest"
     if partly:
         named = _of_run(folder, kind) if run else _of_version(resolve_model(source).path)

@@ -51,7 +51,7 @@ def launch(command: Sequence[str], count: int, environment: Mapping[str, str] = 
             reader.start()
             readers.append(reader)
     before = {
-        number: signal.signal(number, lambda number, _: _tell(workers, number))
+        number: signal.signal(number, lambda number, _: _send(workers, number))
         for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
@@ -82,7 +82,7 @@ def _pass_on(index: int, lines: TextIO) -> None:
             print(f"[worker {index}] {line}", end="", file=sys.stderr, flush=True)
 
 
-def _tell(workers: Sequence[subprocess.Popen], number: int) -> None:
+def _send(workers: Sequence[subprocess.Popen], number: int) -> None:
     for worker in workers:
         if worker.poll() is None:
             worker.send_signal(number)
@@ -98,7 +98,7 @@ def _wait(workers: Sequence[subprocess.Popen]) -> int:
             failed, deadline = codes[0], time.monotonic() + GRACE_SECONDS
         if time.monotonic() > deadline:
             print("tfdeblur train: a worker has failed; the others are ended.", file=sys.stderr)
-            _tell(workers, signal.SIGKILL)
+            _send(workers, signal.SIGKILL)
             deadline = float("inf")
         time.sleep(0.1)
     codes = [worker.returncode for worker in workers if worker.returncode]

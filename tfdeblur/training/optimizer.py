@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from tfdeblur.rules import at_least, check_fields, fraction, non_negative, one_of, positive, ruled
 from tfdeblur.stack import keras
-
-SCHEDULES = ("constant", "cosine", "staircase", "piecewise")
 
 
 @dataclass
@@ -36,56 +35,26 @@ class OptimizerConfig:
         scale; larger ones are scaled down. 0: no clipping.
     """
 
-    learning_rate: float = 2e-4
-    beta_1: float = 0.5
-    beta_2: float = 0.999
-    epsilon: float = 1e-8
-    schedule: str = "constant"
-    warmup_steps: int = 0
-    decay_rate: float = 0.9
-    decay_steps: int = 12_000
+    learning_rate: float = positive(default=2e-4)
+    beta_1: float = fraction(default=0.5)
+    beta_2: float = fraction(default=0.999)
+    epsilon: float = positive(default=1e-8)
+    schedule: str = one_of(("constant", "cosine", "staircase", "piecewise"), default="constant")
+    warmup_steps: int = at_least(0, default=0)
+    decay_rate: float = ruled("above 0 and at most 1", lambda value: 0 < value <= 1, default=0.9)
+    decay_steps: int = at_least(1, default=12_000)
     boundaries: tuple[int, ...] = ()
     rates: tuple[float, ...] = ()
-    discriminator_learning_rate: float = 0.0
-    clip_norm: float = 0.0
+    discriminator_learning_rate: float = non_negative(default=0.0)
+    clip_norm: float = non_negative(default=0.0)
 
     def validate(self) -> None:
-        """Raise ValueError for a field outside its range."""
-        for name in ("learning_rate", "epsilon"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(
-                    f"`optimizer.{name}` must be positive and finite. Got: {getattr(self, name)}."
-                )
-        for name in ("beta_1", "beta_2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(
-                    f"`optimizer.{name}` must be at least 0 and below 1. "
-                    f"Got: {getattr(self, name)}."
-                )
-        for name in ("discriminator_learning_rate", "clip_norm"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(
-                    f"`optimizer.{name}` must be at least 0 and finite. Got: {getattr(self, name)}."
-                )
-        self._validate_schedule()
-
-    def _validate_schedule(self) -> None:
-        if self.schedule not in SCHEDULES:
+        """Raise ValueError for a field that breaks its rule, or fields that do not fit together."""
+        check_fields(self, "optimizer.")
+        if self.warmup_steps and self.schedule != "cosine":
             raise ValueError(
-                f"`optimizer.schedule` must be one of {SCHEDULES}. Got: {self.schedule!r}."
-            )
-        if self.warmup_steps < 0 or (self.warmup_steps and self.schedule != "cosine"):
-            raise ValueError(
-                "`optimizer.warmup_steps` must be at least 0, and 0 without a cosine schedule. "
+                "`optimizer.warmup_steps` must be 0 without a cosine schedule. "
                 f"Got: {self.warmup_steps} with {self.schedule!r}."
-            )
-        if not 0 < self.decay_rate <= 1:
-            raise ValueError(
-                f"`optimizer.decay_rate` must be above 0 and at most 1. Got: {self.decay_rate}."
-            )
-        if self.decay_steps < 1:
-            raise ValueError(
-                f"`optimizer.decay_steps` must be at least 1. Got: {self.decay_steps}."
             )
         if self.schedule == "piecewise":
             self._validate_pieces()

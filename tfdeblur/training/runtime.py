@@ -11,10 +11,10 @@ import tensorflow as tf
 from absl import logging
 
 from tfdeblur.layers.randomness import seed_draws
+from tfdeblur.rules import check_fields, non_negative, one_of
 from tfdeblur.stack import keras
 from tfdeblur.training.workers import workers_of_environment
 
-STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 _RECORDED_PACKAGES = (
     "tfdeblur",
@@ -46,26 +46,15 @@ class RuntimeConfig:
         threads; 0: never.
     """
 
-    precision: str = "auto"
-    strategy: str = "auto"
+    precision: str = one_of(PRECISIONS, default="auto")
+    strategy: str = one_of(("auto", "none", "mirrored", "multi_worker"), default="auto")
     tensor_float_32: bool = True
     deterministic: bool = False
-    hang_seconds: float = 900.0
+    hang_seconds: float = non_negative(default=900.0)
 
     def validate(self) -> None:
-        """Raise ValueError for a field outside its range."""
-        if self.precision not in PRECISIONS:
-            raise ValueError(
-                f"`runtime.precision` must be one of {PRECISIONS}. Got: {self.precision!r}."
-            )
-        if self.strategy not in STRATEGIES:
-            raise ValueError(
-                f"`runtime.strategy` must be one of {STRATEGIES}. Got: {self.strategy!r}."
-            )
-        if not 0 <= self.hang_seconds < float("inf"):
-            raise ValueError(
-                f"`runtime.hang_seconds` must be at least 0 and finite. Got: {self.hang_seconds}."
-            )
+        """Raise ValueError for a field that breaks its rule."""
+        check_fields(self, "runtime.")
 
 
 def make_strategy(runtime: RuntimeConfig) -> tf.distribute.Strategy:

@@ -26,12 +26,12 @@ class Scalars:
 
     def __init__(self, folder: Path):
         self._path = folder / CSV_FILE
-        with self._told("TensorBoard's files"):
+        with self._naming("TensorBoard's files"):
             self._writers = {
                 split: tf.summary.create_file_writer(str(folder / split)) for split in SPLITS
             }
 
-    def go_on(self, step: int, validated: int) -> None:
+    def resume(self, step: int, validated: int) -> None:
         """Drop training rows after `step` finished steps, and validation rows after `validated`."""
         rows: list[tuple[str, ...] | list[str]] = [COLUMNS]
         if self._path.exists():
@@ -49,12 +49,12 @@ class Scalars:
         Raises:
           OSError: the disk is full or not writable.
         """
-        with self._told(f"the scalars of step {step}"), self._writers[split].as_default(step):
+        with self._naming(f"the scalars of step {step}"), self._writers[split].as_default(step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
             self._writers[split].flush()
         with (
-            self._told(f"the scalars of step {step}"),
+            self._naming(f"the scalars of step {step}"),
             self._path.open("a", newline="", encoding="utf-8") as file,
         ):
             csv.writer(file).writerows(
@@ -63,13 +63,13 @@ class Scalars:
 
     def write_images(self, split: str, step: int, images: Mapping[str, np.ndarray]) -> None:
         """Write pictures, uint8 `[H, W, 3]`, to TensorBoard. Raises OSError like `write`."""
-        with self._told(f"the pictures of step {step}"), self._writers[split].as_default(step):
+        with self._naming(f"the pictures of step {step}"), self._writers[split].as_default(step):
             for name, image in images.items():
                 tf.summary.image(name, image[None])
             self._writers[split].flush()
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _naming(self, what: str) -> Iterator[None]:
         """Name the unwritten data in the error."""
         try:
             yield
@@ -81,6 +81,6 @@ class Scalars:
         """Write a network's graph to TensorBoard."""
         call = tf.function(lambda image: network(image, training=False), autograph=False)
         graph = call.get_concrete_function(tf.TensorSpec(network.input_shape, tf.float32)).graph
-        with self._told("the graph"), self._writers["train"].as_default(0):
+        with self._naming("the graph"), self._writers["train"].as_default(0):
             tf.summary.graph(graph)
             self._writers["train"].flush()

@@ -8,20 +8,14 @@ again resumes from the latest checkpoint.
 import contextlib
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from tfdeblur.data.pairs import ImagePair
-from tfdeblur.data.pipeline import make_validation
-from tfdeblur.evaluation.evaluate import make_baseline, score_pairs, summarise
-from tfdeblur.evaluation.protocols import make_protocol
-from tfdeblur.images.tensors import to_float, to_uint8
 from tfdeblur.models.base import RestorationModel
-from tfdeblur.stack import keras
 from tfdeblur.training import callbacks
 from tfdeblur.training.averaging import AveragedWeights
 from tfdeblur.training.batch_stream import BatchStream
@@ -29,17 +23,17 @@ from tfdeblur.training.callbacks import NonFiniteError
 from tfdeblur.training.checkpoints import Checkpoints
 from tfdeblur.training.digest import weights_sha256
 from tfdeblur.training.experiment import ExperimentConfig
-from tfdeblur.training.flight_record import Operation, find_operation, write_record
 from tfdeblur.training.initialise import initialise
 from tfdeblur.training.optimizer import start_schedules
+from tfdeblur.training.recovery import Recovery
 from tfdeblur.training.run_folder import claim
 from tfdeblur.training.runtime import configure, make_strategy
 from tfdeblur.training.scalars import Scalars
+from tfdeblur.training.segments import Segments
 from tfdeblur.training.stop_signal import Interrupted, StopSignal
+from tfdeblur.training.validation import Validation
 from tfdeblur.training.watchdog import Watchdog
 from tfdeblur.training.workers import Workers
-
-PICTURES = 4  # Before/after pictures of each validation in TensorBoard.
 
 
 def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
@@ -87,7 +81,7 @@ def train(config: ExperimentConfig, workdir: str | Path) -> dict[str, Any]:
                     average.start()
             stream = BatchStream(config, workers, workdir)
             run = _Run(config, folder, model, average, checkpoints, workers, watchdog, stream, stop)
-            return run.go_on(step)
+            return run.resume(step)
 
 
 def build_model(config: ExperimentConfig) -> RestorationModel:
@@ -106,27 +100,6 @@ def compile_model(model: RestorationModel, config: ExperimentConfig) -> Restorat
     others = model.discriminator_optimizers.values()
     start_schedules(model.generator_optimizer, others, step=0)
     return model
-
-
-def make_image_restore(generator: keras.Model, channels: int = 3):
-    """Return the generator as a function uint8 `[H, W, 3]` -> uint8 `[scale * H, scale * W, 3]`.
-
-    Args:
-      generator: takes and returns `channels` channels.
-      channels: 3; or 1 for images of three equal channels: one is restored and stands for all.
-    """
-
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)])
-    def restore_batch(images):
-        restored = to_uint8(generator(to_float(images[..., :channels]), training=False))
-        return tf.repeat(restored, 3 // channels, axis=-1)
-
-    return lambda image: restore_batch(image[None]).numpy()[0]
-
-
-def _to_rgb(image: np.ndarray) -> np.ndarray:
-    """Repeat grey as three equal channels, which score the same as the grey image."""
-    return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
 
 
 class _Run:
@@ -152,27 +125,23 @@ class _Run:
         self.workers = workers
         self.watchdog = watchdog
         self.scalars = Scalars(folder / "logs")
-        self.finite = callbacks.StopOnNonFinite()
-        self.stream = stream
-        self.stop = stop
-        self.phase = -1  # The last one entered.
-        # Scores are taken on a copy, which may hold averages and belongs to no strategy.
-        self.restorer = config.model.build_generator()
-        self.restore = make_image_restore(self.restorer, config.model.channels)
-        pairs = make_validation(
-            config.data, config.data.validation_split, config.train.validation_count, config.seed
+        self.finite = callbacks.FiniteCheck()
+        self.segments = Segments(model, stream)
+        self.recovery = Recovery(
+            config.train, folder, self.segments, checkpoints, workers, watchdog, self.finite
         )
-        self.pairs = [ImagePair(id_, *map(_to_rgb, images)) for id_, *images in pairs]
+        self.stop = stop
+        self.validation = Validation(config, self.scalars)
 
-    def go_on(self, step: int) -> dict[str, Any]:
+    def resume(self, step: int) -> dict[str, Any]:
         """Train from `step` to the end; see `train`."""
         plan = self.config.train
         started = time.perf_counter()
-        self._begin_logs(step)
+        self._resume_logs(step)
         if step == 0:
             self.checkpoints.save(0)  # Finds out now whether the disk can be written to.
-            self.scalars.write_graph(self.restorer)
-        self._leave_if_told(step)
+            self.scalars.write_graph(self.validation.generator)
+        self._exit_if_preempted(step)
         # A run interrupted during a validation still owes it.
         summary = self._score(step) if self._owes_validation(step) else None
         if self._is_over(step):
@@ -180,8 +149,6 @@ class _Run:
         bar = callbacks.Progress(step, plan.steps, plan.batch_size, plan.log_every)
         with contextlib.closing(bar):
             while not self._is_over(step):
-                if self.model.phase_at(step) != self.phase:
-                    self._enter_phase(step)
                 try:
                     step = self._fit(step, bar)
                 except NonFiniteError as error:
@@ -189,7 +156,7 @@ class _Run:
                     bar.go_back(step)
                     continue
                 self.checkpoints.save(step)  # Before validating, which may fail or be interrupted.
-                self._leave_if_told(step)
+                self._exit_if_preempted(step)
                 summary = self._score(step) if self._owes_validation(step) else None
         if step < plan.steps:
             logging.info("No better PSNR in %d validations: the end.", plan.patience)
@@ -201,11 +168,11 @@ class _Run:
             "weights_sha256": weights_sha256(self.model, self.average),
         }
 
-    def _begin_logs(self, step: int) -> None:
+    def _resume_logs(self, step: int) -> None:
         """Drop everything logged after the checkpoint."""
-        self.scalars.go_on(step, int(self.checkpoints.validated_step.numpy()))
+        self.scalars.resume(step, int(self.checkpoints.validated_step.numpy()))
 
-    def _leave_if_told(self, step: int) -> None:
+    def _exit_if_preempted(self, step: int) -> None:
         """End a fully saved run if any worker has received SIGTERM.
 
         Raises:
@@ -235,130 +202,58 @@ class _Run:
         self.checkpoints.save(step)
         return summary
 
-    def _enter_phase(self, step: int) -> None:
-        """Enter the phase of `step`, at its start or, when resuming, in its middle."""
-        model = self.model
-        self.phase = phase = model.phase_at(step)
-        model.enter_phase(phase)
-        starts = [
-            s for p, s in enumerate(model.phase_starts[: phase + 1]) if model.resets_optimizers(p)
-        ]
-        if step in starts:
-            model.reset_optimizers()
-        others = model.discriminator_optimizers.values()
-        start_schedules(model.generator_optimizer, others, max(starts, default=0))
-        model.make_train_function(force=True)
-        logging.info("Phase %d from step %d.", phase, step)
-
     def _fit(self, step: int, bar: callbacks.Progress) -> int:
         """Train to the next validation, phase or signal; return the finished steps."""
         plan = self.config.train
         validation = (step // plan.validate_every + 1) * plan.validate_every
-        later = [start for start in self.model.phase_starts if start > step]
-        end = min(plan.steps, validation, *later)
-        signals = callbacks.StopOnSignal(self.stop, step, self.workers)
-        average = [callbacks.UpdateAverage(self.average, step)] if self.average else []
-        profile = callbacks.Profile(self.folder / "logs" / "train", *plan.profile, step)
-        with contextlib.closing(profile):
-            self._train_on(
-                step,
-                end,
-                [
-                    signals,
-                    profile,
-                    self.finite.start(step),
-                    *average,
-                    bar,
-                    callbacks.ScalarLog(self.scalars, step, plan.log_every),
-                    callbacks.PeriodicCheckpoint(self.checkpoints, step, plan.checkpoint_every),
-                    callbacks.SignOfLife(self.watchdog, step),
-                ],
-            )
-        return signals.step
-
-    def _train_on(self, step: int, end: int, callbacks: list[keras.callbacks.Callback]) -> None:
-        self.model.fit(
-            self.stream.between(step, end),
-            epochs=1,
-            steps_per_epoch=end - step,
-            verbose=0,
-            callbacks=callbacks,
+        profile = callbacks.Profile(self.folder / "logs" / "train", *plan.profile)
+        log = callbacks.ScalarLog(self.scalars, plan.log_every)
+        counted = callbacks.EachStep(
+            step,
+            after=[
+                callbacks.stop_on_signal(self.stop, self.workers, self.model),
+                profile.after_step,
+                self.finite.after_step,
+                self._update_average,
+                bar.after_step,
+                log.after_step,
+                self._save_when_due,
+                callbacks.sign_of_life(self.watchdog),
+            ],
+            before=[profile.before_step],
         )
+        with contextlib.closing(profile):
+            self.segments.fit(step, self.segments.end_of(step, plan.steps, validation), [counted])
+        log.write(counted.step)
+        return counted.step
+
+    def _update_average(self, step: int, logs: Mapping[str, float]) -> None:
+        if self.average:
+            self.average.update(tf.constant(step))
+
+    def _save_when_due(self, step: int, logs: Mapping[str, float]) -> None:
+        if step % self.config.train.checkpoint_every == 0:
+            self.checkpoints.save(step)
 
     def _recover(self, error: NonFiniteError) -> int:
-        """Record a non-finite step; stop the run, or return the step to continue from."""
-        plan = self.config.train
+        """Stop the run after a non-finite step, or return the step to resume from."""
         self.watchdog.alive(f"flight record of step {error.step}")
-        self._leave_if_told(int(self.checkpoints.step.numpy()))  # Falls back to the saved step.
-        record = self.folder / "flight_records" / f"step-{error.step}"
-        culprits = self._record(error, record)
-        told = f" {record} tells of it"
-        told += f"; samples: {', '.join(culprits)}." if culprits else "."
-        if plan.on_non_finite == "stop" or self.stream.redrawn.total() >= plan.most_rollbacks:
-            raise NonFiniteError(error.step, error.broken, told) from error
-        logging.error("%s%s The batch is drawn anew.", error, told)
-        self.stream.draw_anew(error.step - 1, self.folder)
-        step = self.checkpoints.restore()
-        self._enter_phase(step)
-        self._begin_logs(step)
+        self._exit_if_preempted(int(self.checkpoints.step.numpy()))  # Back to the saved step.
+        step = self.recovery.recover(error)
+        self._resume_logs(step)
         return step
-
-    def _record(self, error: NonFiniteError, folder: Path) -> list[str]:
-        """Replay the steps up to the failing one, then inspect it."""
-        step, last = self.checkpoints.restore(), error.step - 1
-        logging.info("Going from step %d to %d again, to see what happened.", step, last)
-        while step < last:
-            self._enter_phase(step)
-            end = min([last, *(start for start in self.model.phase_starts if start > step)])
-            self._train_on(step, end, [callbacks.SignOfLife(self.watchdog, step)])
-            step = end
-        self._enter_phase(last)
-        share = next(iter(self.stream.between(last, error.step)))
-        found = self.workers.gather(self.model.sample_terms, share)
-        self.model.make_train_function(force=True)
-        if self.workers.count == 1:
-            operation = find_operation(lambda: self._train_on(last, error.step, []))
-        else:  # The process that found it would leave the others waiting for its gradients.
-            operation = Operation(told="It is looked for in trainings of one process only.")
-        return write_record(
-            folder,
-            error=error,
-            batch=self.stream.whole(last),
-            terms=found,
-            operation=operation,
-            recent=self.finite.recent,
-        )
 
     def validate(self, step: int) -> dict[str, Any]:
         """Restore whole validation pairs, write scalars and pictures, and return the summary."""
         self.watchdog.alive(f"validation after step {step}")
-        scale, weights = self.config.model.scale, self.model.generator.weights
-        values = [weight.numpy() for weight in weights]
-        self.restorer.set_weights(self.average.read(weights) if self.average else values)
-        protocol = make_protocol("rgb", scale)
-        images = score_pairs(self._restore_or_stop, self.pairs, scale, protocol)
-        summary = summarise(images, scale, protocol)
-        scores = {
-            f"val_{name}" if system == "restored" else f"val_{name}_{system}": summary[system][name]
-            for system in ("baseline", "restored")
-            for name in ("psnr", "ssim")
-        }
+        weights = self.model.generator.weights
+        values = self.average.read(weights) if self.average else [w.numpy() for w in weights]
+        summary = self.validation.score(values, self._exit_between_images)
         if step != int(self.checkpoints.validated_step.numpy()):
-            self._write_validation(step, scores)
+            self.validation.write(step, summary)
         self.watchdog.alive(f"step {step + 1}")
         return summary
 
-    def _write_validation(self, step: int, scores: dict[str, float]) -> None:
-        self.scalars.write("validation", step, scores)
-        pictures = map(self._before_after, self.pairs[:PICTURES])
-        named = {f"before_after_truth/{index}": picture for index, picture in enumerate(pictures)}
-        self.scalars.write_images("validation", step, named)
-
-    def _restore_or_stop(self, image: np.ndarray) -> np.ndarray:
+    def _exit_between_images(self) -> None:
         if self.workers.any(self.stop.came):
             raise Interrupted(int(self.checkpoints.step.numpy()))
-        return self.restore(image)
-
-    def _before_after(self, pair: ImagePair) -> np.ndarray:
-        before = make_baseline(pair.degraded, self.config.model.scale)
-        return np.concatenate([before, self.restore(pair.degraded), pair.target], axis=1)

@@ -16,7 +16,7 @@ RECIPE = FreshFaceRecipe()
 
 @pytest.fixture(scope="module")
 def sharp(make_photo):
-    return RECIPE.sharpen_source(make_photo(170, 190))
+    return RECIPE.make_sharp(make_photo(170, 190))
 
 
 def test_a_kept_square_is_degraded_as_scgans_faces_are(sharp, make_photo):
@@ -26,7 +26,7 @@ def test_a_kept_square_is_degraded_as_scgans_faces_are(sharp, make_photo):
     np.testing.assert_array_equal(pair.target, expected.target)
     assert sharp.shape == (160, 160, 3)
     with pytest.raises(UnfitImage, match="^must be at least 160x160 px. Got: 180x159.$"):
-        RECIPE.sharpen_source(make_photo(159, 180))
+        RECIPE.make_sharp(make_photo(159, 180))
 
 
 def test_draws_are_functions_of_the_generator_and_differ(sharp):

@@ -36,7 +36,7 @@ def enhance_unet(photo, rng):
 
 def wrfn(photo, rng):
     recipe = WrfnRecipe(side=160)
-    return recipe.degrade(recipe.sharpen_source(photo), rng, SPLINES)
+    return recipe.degrade(recipe.make_sharp(photo), rng, SPLINES)
 
 
 def wide(photo, rng):
@@ -159,7 +159,7 @@ def test_names_say_whether_the_size_changes(recipe):
     [
         lambda image: ScganFaceRecipe().degrade(image, example_rng(0, "")),
         lambda image: TextRecipe().degrade(image, example_rng(0, "")),
-        lambda image: WrfnRecipe().sharpen_source(image),
+        lambda image: WrfnRecipe().make_sharp(image),
         lambda image: EnhanceUnetRecipe().fit(image),
     ],
 )

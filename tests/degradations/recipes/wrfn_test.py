@@ -14,16 +14,16 @@ IDENTITY = [np.ones((1, 1), np.float32)]
 
 @pytest.fixture(scope="module")
 def sharp(make_photo):
-    return WrfnRecipe(side=121).sharpen_source(make_photo(140, 150))
+    return WrfnRecipe(side=121).make_sharp(make_photo(140, 150))
 
 
 def test_sources_are_grey_squares(make_photo):
-    assert RECIPE.sharpen_source(make_photo(320, 321)).shape == (320, 320, 1)
-    grey = RECIPE.sharpen_source(np.full((500, 400, 3), 77, np.uint8))
+    assert RECIPE.make_sharp(make_photo(320, 321)).shape == (320, 320, 1)
+    grey = RECIPE.make_sharp(np.full((500, 400, 3), 77, np.uint8))
     assert grey.dtype == np.uint8
     np.testing.assert_array_equal(grey, 77)
     with pytest.raises(UnfitImage, match=r"^must be at least 320x320 px. Got: 400x319.$"):
-        RECIPE.sharpen_source(make_photo(319, 400))
+        RECIPE.make_sharp(make_photo(319, 400))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_sources_are_grey_squares(make_photo):
 def test_grey_is_bt_601(colour, level):
     """0.299, 0.587 and 0.114 of 255, rounded."""
     photo = np.full((8, 8, 3), colour, np.uint8)
-    np.testing.assert_array_equal(WrfnRecipe(side=8).sharpen_source(photo), level)
+    np.testing.assert_array_equal(WrfnRecipe(side=8).make_sharp(photo), level)
 
 
 def test_blurry_is_the_image_with_a_kernel_of_the_bank(sharp):

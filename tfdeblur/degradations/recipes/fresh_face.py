@@ -47,7 +47,7 @@ class FreshFaceRecipe(Recipe):
             least = int(np.ceil(self.side / _LEAST_WINDOW))
             raise ValueError(f"`stored` must be at least {least}. Got: {self.stored}.")
 
-    def sharpen_source(self, photo: np.ndarray) -> np.ndarray:
+    def make_sharp(self, photo: np.ndarray) -> np.ndarray:
         """Make the square of a photograph that is stored.
 
         Args:

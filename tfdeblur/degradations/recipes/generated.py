@@ -83,7 +83,7 @@ class GeneratedRecipe:
         if isinstance(recipe, EnhanceUnetRecipe):
             return recipe.degrade(page, rng, _bank("trajectory")[rng.integers(_KERNELS)])
         if isinstance(recipe, WrfnRecipe):
-            return recipe.degrade(recipe.sharpen_source(page), rng, _bank("spline"))
+            return recipe.degrade(recipe.make_sharp(page), rng, _bank("spline"))
         if isinstance(recipe, TwoBranchRecipe):
             return recipe.degrade(page, _disc(self.patch_size), rng)
         if isinstance(recipe, GfnRecipe):

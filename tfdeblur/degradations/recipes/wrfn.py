@@ -40,7 +40,7 @@ class WrfnRecipe(Recipe):
         if not 0 <= self.noise_std <= 1:
             raise ValueError(f"`noise_std` must lie in [0, 1]. Got: {self.noise_std}.")
 
-    def sharpen_source(self, photo: np.ndarray) -> np.ndarray:
+    def make_sharp(self, photo: np.ndarray) -> np.ndarray:
         """Make the sharp grey face from a photograph.
 
         Grey is full-range BT.601, 0.299 R + 0.587 G + 0.114 B, as MATLAB's rgb2gray.
