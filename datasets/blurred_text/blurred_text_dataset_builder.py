@@ -99,7 +99,10 @@ class Builder(PairBuilder):
     """Pages of English text, rendered, blurred, noisy and reduced four times."""
 
     VERSION = tfds.core.Version(TextRecipe.version)
-    RELEASE_NOTES = {"1.0.0": "First release."}
+    RELEASE_NOTES = {
+        "1.0.0": "First release.",
+        "1.1.0": "Rendered pages get their noise and their reduction as all other images do.",
+    }
     BUILDER_CONFIGS = [X4, PAGES, COLOUR_PAGES, *page_images.CONFIGS]
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "a folder of pictures of pages (PNG or JPEG); for `page_pairs` with blurry/ and sharp/, "

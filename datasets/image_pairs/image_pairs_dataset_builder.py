@@ -96,7 +96,6 @@ class Builder(PairBuilder):
             split: [group for pair in pairs if (group := _keys(config, manual_dir, pair, excluded))]
             for split, pairs in found.names.items()
         }
-        keys = {split: groups for split, groups in keys.items() if groups}
         make = functools.partial(make_example, config, str(manual_dir))
         return Plan(keys, make, found.files, excluded, found.notes)
 

@@ -106,7 +106,6 @@ class Builder(PairBuilder):
             split: list(_groups(config, manual_dir, found, excluded))
             for split, found in frames.items()
         }
-        keys = {split: groups for split, groups in keys.items() if groups}
         files = [
             str(manual_dir / name) for found in frames.values() for pair in found for name in pair
         ]

@@ -170,9 +170,10 @@ class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type:
     def _shard_iterators_per_split(self, dl_manager):
         """Yield the examples without writing them, for TFDS tools that ask for it."""
         plan = self.plan(self._manual_dir(dl_manager))
-        iterators: dict[str, list] = {split: [] for split in plan.keys}
+        iterators: dict[str, list] = {}
         for shard in self._shards(plan):
-            iterators[shard.split].append(functools.partial(_examples, plan.make, shard))
+            examples = functools.partial(_examples, plan.make, shard)
+            iterators.setdefault(shard.split, []).append(examples)
         return iterators
 
     @property

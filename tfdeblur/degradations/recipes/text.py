@@ -16,7 +16,7 @@ from tfdeblur.degradations.recipes.base import NOTHING, Given, Recipe
 from tfdeblur.degradations.recipes.geometry import check_photo, size_text
 from tfdeblur.degradations.recipes.noise import check_noise, reduce_noisily
 from tfdeblur.degradations.recipes.pair import Pair, UnfitImage
-from tfdeblur.images.resize import cubic, to_uint8
+from tfdeblur.images.resize import to_uint8
 
 PAGES_ALIVE = 16  # Alternating between more pages may render them again each time.
 _JPEG_SHARE = 0.3  # Of the inputs in colour, as users' pictures are often JPEGs.
@@ -46,7 +46,7 @@ class TextRecipe(Recipe):
     """
 
     name = "scgan_text"
-    version = "1.0.0"
+    version = "1.1.0"
     side_fields = ("patch_size",)
     patch_size: int = 64
     patches_per_page: int = 16
@@ -96,13 +96,8 @@ class TextRecipe(Recipe):
         rows = slice(top - border, top + side + border)
         region = page.image[rows, left - border : left + side + border]
         noise_std = float(rng.uniform(0.0, self.noise_max))
-        blurred = blur(region, psf)
-        if self.noise_stage == "hr":
-            blurred = blurred + noise_std * rng.standard_normal(blurred.shape, np.float32)
-        lr = _shrink(to_uint8(blurred).astype(np.float32) / 255, self.scale)
-        if self.noise_stage == "lr":
-            lr = lr + noise_std * rng.standard_normal(lr.shape, np.float32)
-        degraded = to_uint8(lr)
+        blurred = 255 * blur(region, psf)
+        degraded = reduce_noisily(blurred, rng, noise_std, self.noise_stage, self.scale)
         if self.domain == COLOUR:
             quality = int(rng.integers(*_QUALITIES)) if rng.random() < _JPEG_SHARE else 100
             drawn["jpeg_quality"] = quality
@@ -168,27 +163,6 @@ class TextRecipe(Recipe):
             if cv2.meanStdDev(patch)[1][1] > least:  # Of green.
                 break
         return top, left
-
-
-def _shrink(image: np.ndarray, scale: int) -> np.ndarray:
-    """Reduce float32 `[H, W, C]` like `downscale`, but sum in float32, weight by weight.
-
-    Version 1.0.0 has always done so; float64 would change one value in 100,000 by a level.
-    """
-    if scale == 1:
-        return image
-    first = -(3 * scale // 2)  # First source pixel that an output pixel sees, relative to its own.
-    distance = (np.arange(first, scale - first) - (scale - 1) / 2) / scale
-    weights = cubic(distance)
-    weights = (weights / weights.sum()).astype(np.float32)
-    for _ in range(2):
-        padded = np.pad(image, ((-first, -first), (0, 0), (0, 0)), "symmetric")
-        parts = (
-            weight * padded[start : start + len(image) : scale]
-            for start, weight in enumerate(weights)
-        )
-        image = sum(parts).swapaxes(0, 1)
-    return image
 
 
 def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
