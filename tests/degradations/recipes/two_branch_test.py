@@ -2,10 +2,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from line_blur import blur_along
 
 from tfdeblur.degradations.motion_flow import (
     Motion,
-    blur_along,
     blur_masked,
     motion_flow,
     quantise_flow,
