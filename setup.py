@@ -35,6 +35,7 @@ TRAIN = [
     f"tensorboard>=2.20{SECOND}",
     "tensorflow-datasets>=4.9,<4.10",
     "ml_collections>=1.0,<2",
+    "scipy>=1.15",  # draws spline kernels
     "opencv-python-headless<5",  # OpenCV 5 turns pages otherwise, by up to 3 levels
     "importlib_resources>=5",  # imported by tensorflow-datasets' builders, which do not say so
 ]

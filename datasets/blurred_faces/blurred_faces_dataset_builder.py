@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from etils import epath
 
 from tfdeblur.data.build.builder import PairBuilder, PairConfig
 from tfdeblur.data.build.face_masks import MASK_FOLDER, MaskError, face_mask
 from tfdeblur.data.build.features import example_of, features_of
-from tfdeblur.data.build.photos import Photos
+from tfdeblur.data.build.photos import Photos, without_suffix
 from tfdeblur.data.build.shards import Key, Plan, SkippedExample
 from tfdeblur.degradations.kernel_bank import Kernel, draw_bank, draw_kernel, save_bank
 from tfdeblur.degradations.recipes import (
     EnhanceUnetRecipe,
     FreshFaceRecipe,
-    Pair,
+    Given,
+    Recipe,
     ScganFaceRecipe,
     TwoBranchRecipe,
     UnfitImage,
@@ -30,11 +30,8 @@ from tfdeblur.degradations.recipes import (
     WrfnRecipe,
     example_rng,
 )
-from tfdeblur.images.resize import RESIZER
 
 BANK_FILE = "kernels.npz"
-_READ_SHARP = (WrfnRecipe, WideRecipe, FreshFaceRecipe)  # Degraded when they are read.
-HELEN = "helen"  # A folder with this name is a further test set (Qi et al. 2020).
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -46,14 +43,14 @@ class BlurredFacesConfig(PairConfig):
       pairs_per_photo: pairs per photograph in train.
       held_out_pairs: pairs per photograph in the other splits.
       kernels: number of kernels in the bank, for blur on reading.
-      family: family of these kernels.
+      further_tests: names of folders that are test sets of their own.
     """
 
     held_out: tuple[int, int]
     pairs_per_photo: int = 1
     held_out_pairs: int = 1
     kernels: int = 0
-    family: str = "spline"
+    further_tests: tuple[str, ...] = ()
 
     def pairs(self, split: str) -> int:
         """Return the number of examples per photograph of a split."""
@@ -84,6 +81,7 @@ CONFIGS = [
         held_out=(50, 200),
         pairs_per_photo=40,
         held_out_pairs=8,
+        further_tests=("helen",),  # Qi et al. 2020.
         examples_per_shard=640,
     ),
     BlurredFacesConfig(
@@ -101,7 +99,6 @@ CONFIGS = [
         held_out=(100, 100),
         pairs_per_photo=6,
         kernels=10_000,
-        family="wide",
         examples_per_shard=500,
     ),
     BlurredFacesConfig(
@@ -112,7 +109,6 @@ CONFIGS = [
         pairs_per_photo=80,
         held_out_pairs=8,
         kernels=10_000,
-        family="wide",
         examples_per_shard=500,
     ),
     BlurredFacesConfig(
@@ -135,48 +131,21 @@ class Builder(PairBuilder):
         "a folder of photographs of faces (PNG or JPEG), such as that of CelebA, CelebAMask-HQ, "
         "FaceScrub or your own; docs/data.md has their layouts."
     )
-    # TFDS would look for README.md and others through the namespace package above, which fails in
-    # an editable install.
-    code_path = epath.Path(__file__)
-    pkg_dir_path = code_path.parent
 
     builder_config: BlurredFacesConfig
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
-        recipe = config.recipe
-        pair: dict[str, Any] = {
-            "degraded": recipe.names[0],
-            "target": recipe.names[1],
-            "scale": recipe.scale,
-            "extras": {},
-        }
         metadata: dict[str, Any] = {}
-        if isinstance(recipe, TwoBranchRecipe):
-            pair["extras"] = {"hr_blurry": recipe.scale, "face_mask": recipe.scale}
-        if isinstance(recipe, _READ_SHARP):
-            pair["degraded"] = None
-            pair["target"] = "sharp"
+        if config.recipe.on_reading:
             metadata["blur_on_reading"] = {"bank": BANK_FILE if config.kernels else None}
-        return self.dataset_info_from_configs(
-            features=features_of(_sample(config)),
-            metadata=tfds.core.MetadataDict(
-                recipe=dataclasses.asdict(recipe),
-                recipe_name=recipe.name,
-                recipe_version=recipe.version,
-                resizer=RESIZER,
-                seed=config.seed,
-                pair=pair,
-                **metadata,
-            ),
-        )
+        return self._describe(features_of(_sample(config)), **metadata)
 
     def plan(self, manual_dir: Path | None) -> Plan:
         """List the photographs; the examples of each form one group."""
         config = self.builder_config
         photos = Photos(str(manual_dir or ""), config.source, str(self.data_dir_root))
-        extra = (HELEN,) if isinstance(config.recipe, EnhanceUnetRecipe) else ()
-        found = photos.divide(config.held_out, config.count, extra)
+        found = photos.divide(config.held_out, config.count, config.further_tests)
         keys = {
             split: [
                 [
@@ -190,7 +159,7 @@ class Builder(PairBuilder):
         counts = {split: len(names) for split, names in found.names.items()}
         make = functools.partial(make_example, config, photos, counts)
         notes = [*found.notes]
-        if isinstance(config.recipe, TwoBranchRecipe):
+        if config.recipe.masked:
             masks = "from landmarks" if _mask_folder(photos) is None else f"from {MASK_FOLDER}"
             notes.append(f"masks: {masks}")
         return Plan(keys, make, found.files, found.excluded, notes)
@@ -198,7 +167,8 @@ class Builder(PairBuilder):
     def _add_files(self, folder: Path) -> None:
         config = self.builder_config
         if config.kernels:
-            save_bank(folder / BANK_FILE, draw_bank(config.family, config.kernels, config.seed))
+            bank = draw_bank(config.recipe.family, config.kernels, config.seed)
+            save_bank(folder / BANK_FILE, bank)
 
 
 def make_example(
@@ -217,44 +187,39 @@ def make_example(
     Raises:
       SkippedExample: the photograph cannot be used.
     """
-    example_id = f"{_photo_id(key.source)}-{key.number % config.pairs(split):02d}"
+    recipe, number = config.recipe, key.number % config.pairs(split)
+    example_id = f"{without_suffix(key.source)}-{number:02d}"
+    rng = example_rng(config.seed, f"{recipe.name}/{split}/{example_id}")
     try:
-        if isinstance(config.recipe, WrfnRecipe | FreshFaceRecipe):
-            sharp = config.recipe.make_sharp(photos.load(key.source))
+        if recipe.on_reading:  # The first square of a photograph is the central one.
+            sharp = recipe.fit(photos.load(key.source), rng if number else None)
             return {"id": example_id, "sharp": sharp}
-        rng = example_rng(config.seed, f"{config.recipe.name}/{split}/{example_id}")
-        if isinstance(config.recipe, WideRecipe):
-            first = key.number % config.pairs(split) == 0
-            sharp = config.recipe.cut(photos.load(key.source), None if first else rng)
-            return {"id": example_id, "sharp": sharp}
-        pair = _pair(config, photos, counts[split], split, key, rng)
+        given, recorded = _given(config, photos, counts[split], split, key)
+        pair = recipe.degrade(_fitted(recipe, photos, key.source), rng, given)
     except (UnfitImage, MaskError) as error:
         raise SkippedExample(key.source, str(error)) from error
-    return example_of(example_id, config.recipe.names, pair)
+    return {**example_of(example_id, recipe.names, pair), **recorded}
 
 
-def _pair(config, photos: Photos, count: int, split: str, key: Key, rng) -> Pair:
-    """Degrade a photograph as in the configuration's paper."""
-    recipe = config.recipe
-    if isinstance(recipe, EnhanceUnetRecipe):
+def _given(
+    config: BlurredFacesConfig, photos: Photos, count: int, split: str, key: Key
+) -> tuple[Given, dict[str, str]]:
+    """Return what the recipe is given for an example, and what to record of it."""
+    recipe, held_out = config.recipe, split != "train"
+    if recipe.family:
         rank, number = divmod(key.number, config.pairs(split))
-        choose = recipe.train_kernel if split == "train" else recipe.test_kernel
-        kernel = _kernel(config.seed, choose(rank, count, number))
-        photo = _fitted(recipe, photos, key.source)
-        pair = recipe.degrade(photo, rng, kernel.psf, centred=split != "train")
-        return dataclasses.replace(pair, drawn={**pair.drawn, "kernel": kernel.name})
-    if isinstance(recipe, TwoBranchRecipe):
-        photo = photos.load(key.source)
-        found = face_mask(photo, _photo_id(key.source), _mask_folder(photos))
-        pair = recipe.degrade(photo, found.mask, rng)
-        return dataclasses.replace(pair, drawn={**pair.drawn, "mask_source": found.mask_source})
-    # Paper (SCGAN): no noise is mentioned for the test images.
-    quiet = recipe if split == "train" else dataclasses.replace(recipe, noise_max=0.0)
-    return quiet.degrade(_fitted(recipe, photos, key.source), rng)
+        kernel_number = recipe.kernel_number(rank, count, number, held_out)
+        kernel = _kernel(recipe.family, config.seed, kernel_number)
+        return Given([kernel.psf], held_out=held_out), {"kernel": kernel.name}
+    if recipe.masked:
+        photo, name = photos.load(key.source), without_suffix(key.source)
+        found = face_mask(photo, name, _mask_folder(photos))
+        return Given(mask=found.mask, held_out=held_out), {"mask_source": found.mask_source}
+    return Given(held_out=held_out), {}
 
 
 @functools.lru_cache(maxsize=2)  # All pairs of a photograph are made in a row.
-def _fitted(recipe: EnhanceUnetRecipe | ScganFaceRecipe, photos: Photos, name: str) -> np.ndarray:
+def _fitted(recipe: Recipe, photos: Photos, name: str) -> np.ndarray:
     """Shrink a photograph once for all its pairs."""
     fitted = recipe.fit(photos.load(name))
     fitted.setflags(write=False)
@@ -262,13 +227,8 @@ def _fitted(recipe: EnhanceUnetRecipe | ScganFaceRecipe, photos: Photos, name: s
 
 
 @functools.lru_cache(maxsize=1024)  # The 800 of train and 64 others.
-def _kernel(seed: int, number: int) -> Kernel:
-    return draw_kernel("trajectory", seed, number)
-
-
-def _photo_id(name: str) -> str:
-    """Return a photograph's name without its suffix."""
-    return Path(name).with_suffix("").as_posix()
+def _kernel(family: str, seed: int, number: int) -> Kernel:
+    return draw_kernel(family, seed, number)
 
 
 @functools.lru_cache(maxsize=4)
@@ -279,18 +239,12 @@ def _mask_folder(photos: Photos) -> str | None:
 
 
 def _sample(config: BlurredFacesConfig) -> dict[str, Any]:
-    """Make an example of noise, to determine the features."""
+    """Make an example of a black photograph, to determine the features."""
     recipe = config.recipe
     photo = np.zeros((512, 512, 3), np.uint8)
-    rng = example_rng(0, "sample")
-    if isinstance(recipe, WrfnRecipe | FreshFaceRecipe):
-        return {"id": "", "sharp": recipe.make_sharp(photo)}
-    if isinstance(recipe, WideRecipe):
-        return {"id": "", "sharp": recipe.cut(photo, None)}
-    if isinstance(recipe, EnhanceUnetRecipe):
-        pair = recipe.degrade(photo, rng, np.ones((1, 1), np.float32))
-        return {**example_of("", recipe.names, pair), "kernel": ""}
-    if isinstance(recipe, TwoBranchRecipe):
-        pair = recipe.degrade(photo, np.full(photo.shape[:2], 255, np.uint8), rng)
-        return {**example_of("", recipe.names, pair), "mask_source": ""}
-    return example_of("", recipe.names, recipe.degrade(photo, rng))
+    if recipe.on_reading:
+        return {"id": "", "sharp": recipe.fit(photo)}
+    given = Given([np.ones((1, 1), np.float32)], np.ones(photo.shape[:2], bool))
+    pair = recipe.degrade(photo, example_rng(0, "sample"), given)
+    texts = ["kernel"] * bool(recipe.family) + ["mask_source"] * recipe.masked
+    return {**example_of("", recipe.names, pair), **dict.fromkeys(texts, "")}

@@ -12,14 +12,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from etils import epath
 
 from tfdeblur.data.build.builder import PairBuilder, PairConfig
 from tfdeblur.data.build.shards import Key, Plan
 from tfdeblur.degradations.page_sources import SPLITS, source_hashes
 from tfdeblur.degradations.pages import COLOUR
 from tfdeblur.degradations.recipes import TextRecipe
-from tfdeblur.images.resize import RESIZER
 from tfdeblur_datasets.blurred_text import page_images
 
 _DRAWN = {  # Every parameter that the recipe draws, by the recipe's name for it.
@@ -101,16 +99,15 @@ class Builder(PairBuilder):
     """Pages of English text, rendered, blurred, noisy and reduced four times."""
 
     VERSION = tfds.core.Version(TextRecipe.version)
-    RELEASE_NOTES = {"1.0.0": "First release."}
+    RELEASE_NOTES = {
+        "1.0.0": "First release.",
+        "1.1.0": "Rendered pages get their noise and their reduction as all other images do.",
+    }
     BUILDER_CONFIGS = [X4, PAGES, COLOUR_PAGES, *page_images.CONFIGS]
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "a folder of pictures of pages (PNG or JPEG); for `page_pairs` with blurry/ and sharp/, "
         "whose files have the same names."
     )
-    # README.md, CITATIONS.bib and TAGS.txt are beside this file. TFDS would look for them through
-    # the namespace package above, which fails in an editable install.
-    code_path = epath.Path(__file__)
-    pkg_dir_path = code_path.parent
 
     builder_config: BlurredTextConfig | page_images.PageImagesConfig
 
@@ -122,18 +119,10 @@ class Builder(PairBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
         rendered = isinstance(config, BlurredTextConfig)
-        return self.dataset_info_from_configs(
-            features=_features(config) if rendered else page_images.features(config),
-            supervised_keys=("lr", "hr"),
-            metadata=tfds.core.MetadataDict(
-                recipe=dataclasses.asdict(config.recipe),
-                recipe_version=TextRecipe.version,
-                recipe_name=config.recipe.name,
-                resizer=RESIZER,
-                pair={"degraded": "lr", "target": "hr", "scale": config.recipe.scale, "extras": {}},
-                seed=config.seed,
-                **(_rendered_from(config) if rendered else {}),
-            ),
+        return self._describe(
+            _features(config) if rendered else page_images.features(config),
+            supervised_keys=config.recipe.names,
+            **(_rendered_from(config) if rendered else {}),
         )
 
     def plan(self, manual_dir: Path | None) -> Plan:

@@ -16,7 +16,7 @@ from tfdeblur.images import resize
 from tfdeblur.images.files import read_image, write_image
 from tfdeblur_datasets.blurred_text import blurred_text_dataset_builder as blurred_text
 
-GOLDEN = "e65caa5a29a01ac79dc769d6a05e797cebf4d12659cee09171773799e21170ab"
+GOLDEN = "8dfafd389cb258a1361e3255921cc0fc64cb3a76923a6f62e8d7e97ad378188e"
 TINY = dataclasses.replace(blurred_text.X4.variant(count=5), name="x4_tiny")
 
 
@@ -222,5 +222,5 @@ def test_pages_that_are_blurred_already_are_cut_and_reduced(tmp_path):
 
 
 def test_rendered_pages_need_no_folder(tmp_path):
-    with pytest.raises(ValueError, match="`blurred_text/x4/1.0.0` is not made from files."):
+    with pytest.raises(ValueError, match="`blurred_text/x4/1.1.0` is not made from files."):
         _prepare("x4", tmp_path, tmp_path / "data")

@@ -11,9 +11,9 @@ from tensorflow_datasets.core.features import FeaturesDict
 from tfdeblur.data.build.builder import PairConfig
 from tfdeblur.data.build.features import example_of, features_of
 from tfdeblur.data.build.pair_sources import divide_pairs, files_of, read_pair
-from tfdeblur.data.build.photos import Photos
+from tfdeblur.data.build.photos import Photos, without_suffix
 from tfdeblur.data.build.shards import Key, Plan, SkippedExample
-from tfdeblur.degradations.recipes import Pair, TextRecipe, UnfitImage, example_rng
+from tfdeblur.degradations.recipes import Given, TextRecipe, UnfitImage, example_rng
 
 NAMES = ("blurry", "sharp")  # Folders of already blurred pages.
 
@@ -55,9 +55,9 @@ CONFIGS = [
 def features(config: PageImagesConfig) -> FeaturesDict:
     """Return the features of the examples."""
     page = np.zeros((config.recipe.patch_size, config.recipe.patch_size, 3), np.uint8)
-    return features_of(
-        example_of("", config.recipe.names, _pair(config, page, page, example_rng(0, "")))
-    )
+    given = Given(blurry=page if config.blurred else None)
+    pair = config.recipe.degrade(page, example_rng(0, ""), given)
+    return features_of(example_of("", config.recipe.names, pair))
 
 
 def plan(config: PageImagesConfig, folder: Path) -> Plan:
@@ -88,24 +88,16 @@ def make_example(config: PageImagesConfig, folder: str, split: str, key: Key) ->
         blurry, sharp = read_pair(folder, key.source, 1)
         name = files_of(key.source)[1]
     else:
-        blurry = sharp = Photos(folder).load(key.source)
+        blurry, sharp = None, Photos(folder).load(key.source)
         name = key.source
     recipe = config.recipe
-    if split != "train":  # Paper: no noise is mentioned for the test images.
-        config = dataclasses.replace(config, recipe=dataclasses.replace(recipe, noise_max=0.0))
-    example_id = f"{Path(name).with_suffix('').as_posix()}-{key.number:02d}"
+    example_id = f"{without_suffix(name)}-{key.number:02d}"
     rng = example_rng(config.seed, f"{recipe.name}/{split}/{example_id}")
     try:
-        pair = _pair(config, blurry, sharp, rng)
+        pair = recipe.degrade(sharp, rng, Given(blurry=blurry, held_out=split != "train"))
     except UnfitImage as error:
         raise SkippedExample(name, str(error)) from error
     return example_of(example_id, recipe.names, pair)
-
-
-def _pair(config: PageImagesConfig, blurry: np.ndarray, sharp: np.ndarray, rng) -> Pair:
-    if config.blurred:
-        return config.recipe.reduce(blurry, sharp, rng)
-    return config.recipe.degrade(sharp, rng)
 
 
 def _patches(config: PageImagesConfig, split: str) -> int:

@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from etils import epath
 
 from tfdeblur.data.build.builder import PairBuilder, PairConfig
+from tfdeblur.data.build.features import features_of
 from tfdeblur.data.build.pair_sources import divide_pairs, files_of, read_pair, wrong_scale
+from tfdeblur.data.build.photos import without_suffix
 from tfdeblur.data.build.shards import Key, Plan
 from tfdeblur.data.build.sources import Excluded
-from tfdeblur.degradations.recipes import patch_positions
+from tfdeblur.data.pairs import PairLayout
+from tfdeblur.degradations.recipes import pair_names, patch_positions
 from tfdeblur.images.files import ImageError, image_size
 
 SCALES = (1, 2, 3, 4, 8)
@@ -40,7 +42,7 @@ class ImagePairsConfig(PairConfig):
     @property
     def names(self) -> tuple[str, str]:
         """The feature names of the degraded image and its target."""
-        return ("lr", "hr") if self.scale > 1 else ("blurry", "sharp")
+        return pair_names(self.scale)
 
 
 def _configs(scale: int) -> list[ImagePairsConfig]:
@@ -73,32 +75,16 @@ class Builder(PairBuilder):
         "a folder with lr/ and hr/, or blurry/ and sharp/ for images of the same size, whose files "
         "have the same names; or such folders in train/, validation/ and test/."
     )
-    # TFDS would look for README.md and others through the namespace package above, which fails in
-    # an editable install.
-    code_path = epath.Path(__file__)
-    pkg_dir_path = code_path.parent
 
     builder_config: ImagePairsConfig
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
-        degraded, target = config.names
-        side = config.patch_size or None
-        small = side and side // config.scale
-        features: dict[str, Any] = {
-            "id": tfds.features.Text(),
-            degraded: tfds.features.Image(shape=(small, small, 3), encoding_format="png"),
-            target: tfds.features.Image(shape=(side, side, 3), encoding_format="png"),
-        }
-        if config.patch_size:
-            features |= {"top": np.int64, "left": np.int64}
-        pair = {"degraded": degraded, "target": target, "scale": config.scale, "extras": {}}
-        return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(features),
-            metadata=tfds.core.MetadataDict(
-                recipe={}, recipe_name="none", recipe_version="1.0.0", seed=config.seed, pair=pair
-            ),
-        )
+        side = config.patch_size or config.scale
+        target = np.zeros((side, side, 3), np.uint8)
+        example = _cut(config, "", target[:: config.scale, :: config.scale], target, 0)
+        layout = PairLayout(*config.names, config.scale)
+        return self._describe(features_of(example, any_size=not config.patch_size), layout)
 
     def plan(self, manual_dir: Path | None) -> Plan:
         """List the pairs and the patches of each; reads only the images' sizes."""
@@ -110,7 +96,6 @@ class Builder(PairBuilder):
             split: [group for pair in pairs if (group := _keys(config, manual_dir, pair, excluded))]
             for split, pairs in found.names.items()
         }
-        keys = {split: groups for split, groups in keys.items() if groups}
         make = functools.partial(make_example, config, str(manual_dir))
         return Plan(keys, make, found.files, excluded, found.notes)
 
@@ -148,13 +133,19 @@ def make_example(config: ImagePairsConfig, folder: str, split: str, key: Key) ->
     """
     del split
     degraded, target = read_pair(folder, key.source, config.scale)
-    name = Path(files_of(key.source)[0]).with_suffix("").as_posix()
+    return _cut(config, without_suffix(files_of(key.source)[0]), degraded, target, key.number)
+
+
+def _cut(
+    config: ImagePairsConfig, name: str, degraded: np.ndarray, target: np.ndarray, number: int
+) -> dict[str, Any]:
+    """Return a pair's patch as an example, or the whole pair if it is not cut."""
     names = config.names
     if not config.patch_size:
         return {"id": name, names[0]: degraded, names[1]: target}
     side, scale = config.patch_size, config.scale
     height, width = target.shape[:2]
-    top, left = patch_positions(height, width, side, PATCH_STRIDE)[key.number]
+    top, left = patch_positions(height, width, side, PATCH_STRIDE)[number]
     small = np.s_[top // scale : (top + side) // scale, left // scale : (left + side) // scale]
     return {
         "id": f"{name}-{top:05d}-{left:05d}",

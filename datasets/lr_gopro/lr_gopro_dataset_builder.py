@@ -6,22 +6,21 @@ An example is a pure function of (configuration, frame, scale, position); nothin
 import dataclasses
 import functools
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from etils import epath
 from PIL import Image
 
 from tfdeblur.data.build.builder import PairBuilder, PairConfig
 from tfdeblur.data.build.features import example_of, features_of
+from tfdeblur.data.build.pair_sources import files_of, read_pair
+from tfdeblur.data.build.photos import without_suffix
 from tfdeblur.data.build.shards import Key, Plan, SkippedExample
-from tfdeblur.degradations.recipes import GfnRecipe, UnfitImage
-from tfdeblur.images.files import IMAGE_SUFFIXES, ImageError, read_image
-from tfdeblur.images.resize import RESIZER
+from tfdeblur.degradations.recipes import GfnRecipe, Given, UnfitImage, example_rng
+from tfdeblur.images.files import IMAGE_SUFFIXES
 
 BLUR_FOLDERS = ("blur_gamma", "blur")  # The paper's code uses the first.
 _PLACES = 100_000  # A key's number is the scale's index times this, plus the position's.
@@ -82,32 +81,13 @@ class Builder(PairBuilder):
         "the folder of GOPRO_Large with train/ and test/, each with a folder for each sequence "
         "that holds blur_gamma/ (or blur/) and sharp/."
     )
-    # TFDS would look for README.md and others through the namespace package above, which fails in
-    # an editable install.
-    code_path = epath.Path(__file__)
-    pkg_dir_path = code_path.parent
 
     builder_config: LrGoproConfig
 
     def _info(self) -> tfds.core.DatasetInfo:
-        recipe = self.builder_config.recipe
-        degraded, target = recipe.names
-        return self.dataset_info_from_configs(
-            features=_features(self.builder_config),
-            metadata=tfds.core.MetadataDict(
-                recipe=dataclasses.asdict(recipe),
-                recipe_name=recipe.name,
-                recipe_version=recipe.version,
-                resizer=RESIZER,
-                seed=self.builder_config.seed,
-                pair={
-                    "degraded": degraded,
-                    "target": target,
-                    "scale": recipe.scale,
-                    "extras": {"lr_sharp": 1},
-                },
-            ),
-        )
+        config = self.builder_config
+        image = np.zeros((config.recipe.patch_size, config.recipe.patch_size, 3), np.uint8)
+        return self._describe(features_of(_example(config, "", image, image), config.whole))
 
     def plan(self, manual_dir: Path | None) -> Plan:
         """List the frames and the patches of each; reads only the frames' sizes."""
@@ -126,23 +106,11 @@ class Builder(PairBuilder):
             split: list(_groups(config, manual_dir, found, excluded))
             for split, found in frames.items()
         }
-        keys = {split: groups for split, groups in keys.items() if groups}
         files = [
             str(manual_dir / name) for found in frames.values() for pair in found for name in pair
         ]
         make = functools.partial(make_example, config, str(manual_dir))
         return Plan(keys, make, files, excluded, notes)
-
-
-def _features(config: LrGoproConfig) -> tfds.features.FeaturesDict:
-    side = config.recipe.patch_size
-    image = np.zeros((side, side, 3), np.uint8)
-    example = example_of("", config.recipe.names, config.recipe.degrade(image, image))
-    if not config.whole:
-        return features_of({**example, "frame_scale": 1.0, "top": 0, "left": 0})
-    any_size = tfds.features.Image(shape=(None, None, 3), encoding_format="png")
-    images = {name: any_size for name, value in example.items() if isinstance(value, np.ndarray)}
-    return tfds.features.FeaturesDict({"id": tfds.features.Text(), **images})
 
 
 def _frames(folder: Path, split: str, excluded: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -233,12 +201,13 @@ def make_example(config: LrGoproConfig, folder: str, split: str, key: Key) -> di
     """
     del split
     recipe = config.recipe
-    blurry_name = key.source.partition("|")[0]
-    frame_id = Path(blurry_name).with_suffix("").as_posix()
+    blurry_name = files_of(key.source)[0]
+    frame_id = without_suffix(blurry_name)
     try:
         if config.whole:
-            blurry, sharp = (_multiple_of_16(image) for image in _read(folder, key.source))
-            return example_of(frame_id, recipe.names, recipe.degrade(blurry, sharp))
+            frames = read_pair(folder, key.source, 1)
+            blurry, sharp = (_multiple_of_16(image) for image in frames)
+            return _example(config, frame_id, blurry, sharp)
         index, place = divmod(key.number, _PLACES)
         scale = recipe.scales[index]
         blurry, sharp = _scaled(recipe, folder, key.source, scale)
@@ -247,36 +216,32 @@ def make_example(config: LrGoproConfig, folder: str, split: str, key: Key) -> di
         if recipe.is_flat(sharp[window]):
             return None
         example_id = f"{frame_id}-{round(100 * scale):03d}-{top:04d}-{left:04d}"
-        pair = recipe.degrade(blurry[window], sharp[window])
+        return _example(config, example_id, blurry[window], sharp[window], scale, top, left)
     except UnfitImage as error:
         raise SkippedExample(blurry_name, str(error)) from error
-    drawn = {"frame_scale": float(scale), "top": top, "left": left}
-    return {**example_of(example_id, recipe.names, pair), **drawn}
+
+
+def _example(
+    config: LrGoproConfig,
+    example_id: str,
+    blurry: np.ndarray,
+    sharp: np.ndarray,
+    scale: float = 1.0,
+    top: int = 0,
+    left: int = 0,
+) -> dict[str, Any]:
+    """Reduce a pair of patches or whole frames; only patches have a scale and a place."""
+    pair = config.recipe.degrade(sharp, example_rng(0, ""), Given(blurry=blurry))
+    example = example_of(example_id, config.recipe.names, pair)
+    place = {"frame_scale": float(scale), "top": top, "left": left}
+    return example if config.whole else {**example, **place}
 
 
 @functools.lru_cache(maxsize=1)  # All patches of a frame are made in a row.
-def _read(folder: str, source: str) -> tuple[np.ndarray, np.ndarray]:
-    images = []
-    for name in source.split("|"):
-        path = os.path.join(folder, name)
-        try:
-            images.append(read_image(path))
-        except ImageError as error:
-            raise SkippedExample(name, str(error).removeprefix(f"{path}: ")) from error
-    blurry, sharp = images
-    if blurry.shape != sharp.shape:
-        sizes = f"{blurry.shape[1]}x{blurry.shape[0]} and {sharp.shape[1]}x{sharp.shape[0]}"
-        raise SkippedExample(
-            source.split("|")[0], f"must be as large as its partner. Got: {sizes}."
-        )
-    return blurry, sharp
-
-
-@functools.lru_cache(maxsize=1)
 def _scaled(
     recipe: GfnRecipe, folder: str, source: str, scale: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    return recipe.frames(*_read(folder, source), scale)
+    return recipe.frames(*read_pair(folder, source, 1), scale)
 
 
 def _multiple_of_16(image: np.ndarray) -> np.ndarray:

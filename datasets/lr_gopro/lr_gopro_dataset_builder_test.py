@@ -137,7 +137,7 @@ def test_what_does_not_fit_is_left_out_and_named(build, tmp_path):
             "must be a PNG or JPEG picture. Its first bytes are b'nothing'."
         ),
         "train/GOPR2/blur_gamma/000001.png": (
-            "must be as large as its partner. Got: 300x300 and 400x280."
+            "its target must be 300x300 px at scale 1. Got: 400x280."
         ),
         "train/GOPR2/sharp/000002.png": "must be at least 256x256 px. Got: 400x255.",
     }

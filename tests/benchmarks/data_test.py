@@ -22,6 +22,7 @@ from tfdeblur.degradations.kernels import blur, check_psf, disc_psf, text_psf
 from tfdeblur.degradations.motion_flow import draw_motion, motion_flow, quantise_flow
 from tfdeblur.degradations.recipes import (
     EnhanceUnetRecipe,
+    Given,
     ScganFaceRecipe,
     TextRecipe,
     TwoBranchRecipe,
@@ -87,7 +88,7 @@ def test_peer_of_enhance_unet_makes_the_same_pixels(photo):
     """Both draw the row, then the column."""
     for number in (0, 7, 13):
         psf = draw_kernel("trajectory", 0, number).psf
-        ours = EnhanceUnetRecipe().degrade(photo, np.random.default_rng(number), psf)
+        ours = EnhanceUnetRecipe().degrade(photo, np.random.default_rng(number), Given([psf]))
         theirs = plain_recipes.enhance_unet(photo, np.random.default_rng(number), psf)
         assert_near(ours, theirs)
         np.testing.assert_array_equal(ours.target, theirs[1])
@@ -103,7 +104,7 @@ def test_peer_of_wrfn_makes_the_same_pixels():
     sharp = draw_photograph(np.random.default_rng(1), (71, 90))[..., :1]
     for number in range(3):
         bank = [draw_kernel("spline", 0, number).psf]
-        ours = WrfnRecipe(noise_std=0).degrade(sharp, np.random.default_rng(0), bank)
+        ours = WrfnRecipe(noise_std=0).degrade(sharp, np.random.default_rng(0), Given(bank))
         assert_near(ours, plain_recipes.wrfn(sharp, np.random.default_rng(0), bank, 0))
 
 
@@ -111,7 +112,7 @@ def test_peer_of_two_branch_makes_the_same_pixels():
     photo, mask = draw_photograph(np.random.default_rng(2), (256, 256)), face_mask(256)
     for seed in range(2):
         flow = quantise_flow(motion_flow(draw_motion(np.random.default_rng(seed)), (256, 256)))
-        ours = TwoBranchRecipe().degrade(photo, mask, np.random.default_rng(seed))
+        ours = TwoBranchRecipe().degrade(photo, np.random.default_rng(seed), Given(mask=mask))
         assert_near(ours, plain_recipes.two_branch(photo, mask, np.random.default_rng(0), flow))
 
 

@@ -13,6 +13,7 @@ from tfdeblur.data.pipeline import DataConfig, make_batches, make_validation
 from tfdeblur.degradations.kernel_bank import draw_bank, save_bank
 from tfdeblur.degradations.recipes import (
     FreshFaceRecipe,
+    Given,
     WideRecipe,
     WrfnRecipe,
     example_rng,
@@ -73,7 +74,7 @@ def test_a_pair_is_the_recipes_of_the_seed_and_the_position(faces):
     for position in range(6):
         degraded, target = batches[position // 2][:, position % 2]
         assert target.tobytes() in sharp
-        expected = RECIPE.degrade(target, example_rng(3, str(position)), PSFS)
+        expected = RECIPE.degrade(target, example_rng(3, str(position)), Given(PSFS))
         np.testing.assert_array_equal(degraded, expected.degraded)
 
 
@@ -92,7 +93,8 @@ def test_a_crop_is_a_window_of_the_whole_blur(faces):
     for position in range(8):
         degraded, target = batches[position // 2][:, position % 2]
         sharp, window = found[target.tobytes()]
-        expected = RECIPE.degrade(sharp, example_rng(3, str(position)), PSFS, window)
+        rng = example_rng(3, str(position))
+        expected = RECIPE.degrade(sharp, rng, Given(PSFS, window=window))
         np.testing.assert_array_equal(degraded, expected.degraded)
         windows.add(window)
     assert len(windows) > 4
@@ -113,7 +115,9 @@ def test_validation_is_blurred_by_the_datas_seed_the_split_and_the_id(faces):
         pairs = make_validation(data, "validation", 3, seed=seed)
         assert [pair.id for pair in pairs] == ["face-5", "face-6", "face-7"]
         for pair, sharp in zip(pairs, images[5:], strict=True):
-            expected = RECIPE.degrade(sharp, example_rng(SEED, f"validation/{pair.id}"), PSFS)
+            expected = RECIPE.degrade(
+                sharp, example_rng(SEED, f"validation/{pair.id}"), Given(PSFS)
+            )
             np.testing.assert_array_equal(pair.degraded, expected.degraded.repeat(3, axis=2))
             np.testing.assert_array_equal(pair.target, sharp.repeat(3, axis=2))
 
@@ -139,7 +143,7 @@ def test_wide_pairs_are_varied_in_training_and_whole_in_validation(tmp_path, wri
         found = [
             (pair.degraded.tobytes(), pair.target.tobytes())
             for pair in (
-                recipe.degrade(image, rng, PSFS, window)
+                recipe.degrade(image, rng, Given(PSFS, window=window))
                 for sharp in images[:2]
                 for rng in [example_rng(3, str(position))]
                 for image, window in [recipe.vary(sharp, rng, side or 40)]
@@ -149,7 +153,7 @@ def test_wide_pairs_are_varied_in_training_and_whole_in_validation(tmp_path, wri
         assert tuple(image.tobytes() for image in made) in found
     pairs = make_validation(data, "validation", 2, seed=0)
     for pair, sharp in zip(pairs, images[2:], strict=True):
-        expected = recipe.degrade(sharp, example_rng(SEED, f"validation/{pair.id}"), PSFS)
+        expected = recipe.degrade(sharp, example_rng(SEED, f"validation/{pair.id}"), Given(PSFS))
         np.testing.assert_array_equal(pair.degraded, expected.degraded.repeat(3, axis=2))
         np.testing.assert_array_equal(pair.target, expected.target.repeat(3, axis=2))
 
@@ -176,7 +180,7 @@ def test_fresh_faces_are_drawn_in_training_and_whole_in_validation(tmp_path, wri
         for place in range(2):
             rngs = [example_rng(3, str(2 * step + place)) for _ in range(2)]
             drawn = [
-                recipe.draw(sharp, rng, [], side)
+                recipe.draw(sharp, rng, Given(window=(0, 0, side) if side else None))
                 for sharp, rng in zip(images[:2], rngs, strict=True)
             ]
             made = [np.rint(batch[name][place] * 255) for name in ("degraded", "target")]

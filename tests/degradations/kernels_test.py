@@ -125,12 +125,6 @@ def test_walk_stays_in_its_extent(size):
         assert max(np.ptp(used[0]), np.ptp(used[1])) <= 0.9 * (size - 2) + 2
 
 
-def test_splat_counts_points_by_their_weights():
-    """Two points at (0, 0) and (1, 0): each adds weight / 2."""
-    psf = splat(np.array([[0.0, 0.0], [1.0, 0.0]]), 3, np.array([1.0, 0.5]))
-    np.testing.assert_allclose(psf, 0.5 * delta(3, 0, 0) + 0.25 * delta(3, 0, 1), atol=1e-7)
-
-
 def test_walk_that_reaches_the_border_exactly():
     """This walk's furthest point, scaled to the border, rounds to just outside of it."""
     psf = random_walk_psf(np.random.default_rng(5166), 15)

@@ -3,9 +3,10 @@
 import cv2
 import numpy as np
 import pytest
+from line_blur import blur_along, line_psf
 
 from tfdeblur.degradations import motion_flow as mf
-from tfdeblur.degradations.motion_flow import Motion, blur_along, line_psf, motion_flow, warp_blur
+from tfdeblur.degradations.motion_flow import Motion, motion_flow, warp_blur
 
 BLURS = pytest.mark.parametrize("blur", [blur_along, warp_blur])
 
@@ -164,13 +165,6 @@ def test_exact_blur_of_each_pixel_is_its_own_kernel():
         np.testing.assert_allclose(blurred[row, column], expected, atol=2e-6)
 
 
-def test_large_groups_are_gathered_in_parts(monkeypatch):
-    image, flow = noise((40, 44)), constant_flow(9, 3)
-    whole = blur_along(image, flow)
-    monkeypatch.setattr(mf, "_GATHERED_MAX", 500)
-    np.testing.assert_allclose(blur_along(image, flow), whole, atol=1e-6)
-
-
 @BLURS
 def test_no_flow_is_the_identity(blur):
     image = noise((40, 44))
@@ -281,28 +275,14 @@ def test_masked_blur_keeps_constants():
         np.testing.assert_allclose(y, 0.4, atol=1e-5)
 
 
-def test_border_crop():
-    """max |u| = 7, max |v| = 4: 3 columns and 2 rows."""
-    flow = constant_flow(0, 0, (20, 30))
-    flow[4, 5] = -7, 2
-    flow[9, 1] = 3, 4
-    image = noise((20, 30))
-    np.testing.assert_array_equal(mf.crop_flow_border(image, flow), image[2:-2, 3:-3])
-    np.testing.assert_array_equal(mf.crop_flow_border(image, 0 * flow), image)
-    with pytest.raises(ValueError, match=r"`flow` must leave some of the 20x30 image: it cuts 10"):
-        mf.crop_flow_border(image, constant_flow(0, 21, (20, 30)))
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: mf.draw_motion(np.random.default_rng(0), "weak"), "`level` .* Got: 'weak'"),
         (lambda: motion_flow(Motion(), (0, 4)), "`size` must be at least 1x1. Got: 0x4"),
-        (lambda: line_psf(-1, 0), "`length` must be at least 0 .* Got: -1"),
-        (lambda: line_psf(np.inf, 0), "`length` must be at least 0 and finite"),
         (lambda: mf.quantise_flow(np.zeros((3, 3))), r"`flow` must be \[H, W, 2\] .*\(3, 3\)"),
         (
-            lambda: blur_along(noise((8, 8)), np.full((8, 8, 2), np.nan)),
+            lambda: warp_blur(noise((8, 8)), np.full((8, 8, 2), np.nan)),
             "`flow` must be finite. Got: inf or NaN",
         ),
         (lambda: warp_blur(noise((8, 8)), np.zeros((8, 9, 2))), r"\(8, 8, 3\) for \(8, 9, 2\)"),

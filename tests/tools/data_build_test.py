@@ -25,13 +25,13 @@ def test_list_names_each_configuration_with_what_it_holds(run):
 
 def test_build_then_again_then_overwrite(run, tmp_path):
     build = ("data", "build", "blurred_text/x4", f"--data_dir={tmp_path}", "--count=2", "--seed=3")
-    folder = tmp_path / "blurred_text" / "x4_count2_seed3" / "1.0.0"
+    folder = tmp_path / "blurred_text" / "x4_count2_seed3" / "1.1.0"
     code, out, err = run(*build)
     assert (code, err) == (0, "")
     name = "blurred_text/x4_count2_seed3"
     digest = tfds.builder(name, data_dir=tmp_path).info.metadata["shards_sha256"]
     assert out.splitlines() == [
-        f"Prepared: {name} 1.0.0: 2 train, 2 validation, 2 test",
+        f"Prepared: {name} 1.1.0: 2 train, 2 validation, 2 test",
         f"in {folder}",
         f"sha256 of all files: {digest}",
     ]
@@ -49,7 +49,7 @@ def test_build_then_again_then_overwrite(run, tmp_path):
     assert f"Prepared: {name}" in out
     assert all(f.stat().st_mtime_ns > w for f, (w, _) in zip(records, before, strict=True))
     assert [file.read_bytes() for file in records] == [content for _, content in before]
-    assert [path.name for path in folder.parent.iterdir()] == ["1.0.0"]
+    assert [path.name for path in folder.parent.iterdir()] == ["1.1.0"]
 
 
 def test_never_looks_for_the_data_in_a_bucket(run, tmp_path, monkeypatch):
@@ -103,7 +103,7 @@ def test_killed_build_leaves_nothing_finished_and_goes_on(run, tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
 
-    assert not (folder / "1.0.0").exists()
+    assert not (folder / "1.1.0").exists()
     with pytest.raises(tfds.core.DatasetNotFoundError):
         tfds.core.read_only_builder.builder_from_files(
             "blurred_text", config="pages_count12", data_dir=tmp_path
@@ -111,14 +111,14 @@ def test_killed_build_leaves_nothing_finished_and_goes_on(run, tmp_path):
     code, out, _ = run(*build)
     assert code == 0
     assert out.startswith("resumed: ")
-    assert "of 3 files were there\nPrepared: blurred_text/pages_count12 1.0.0: 12 train" in out
+    assert "of 3 files were there\nPrepared: blurred_text/pages_count12 1.1.0: 12 train" in out
     assert not list(folder.glob("partial.*"))
 
 
 def test_failed_overwrite_keeps_what_was_there(run, tmp_path, monkeypatch):
     build = ("data", "build", "blurred_text/x4", f"--data_dir={tmp_path}", "--count=1")
     run(*build)
-    folder = tmp_path / "blurred_text" / "x4_count1" / "1.0.0"
+    folder = tmp_path / "blurred_text" / "x4_count1" / "1.1.0"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
     def fail(*_, **__):
@@ -129,4 +129,4 @@ def test_failed_overwrite_keeps_what_was_there(run, tmp_path, monkeypatch):
     assert code == 1
     assert "no space left on the disk" in err
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    assert [path.name for path in folder.parent.iterdir()] == ["1.0.0"]
+    assert [path.name for path in folder.parent.iterdir()] == ["1.1.0"]

@@ -24,6 +24,8 @@ from tfdeblur.degradations.pages import render_page
 from tfdeblur.degradations.recipes import (
     EnhanceUnetRecipe,
     GfnRecipe,
+    Given,
+    Pair,
     ScganFaceRecipe,
     TextRecipe,
     TwoBranchRecipe,
@@ -111,7 +113,7 @@ def _enhance_unet(photos: Photos) -> tuple[Make, Make]:
     faces, recipe = photos(FACE), EnhanceUnetRecipe()
     psfs = [kernel.psf for kernel in draw_bank("trajectory", _KERNELS)]
     return (
-        lambda number, rng: recipe.degrade(cycle(faces, number), rng, cycle(psfs, number)),
+        lambda number, rng: recipe.degrade(cycle(faces, number), rng, Given([cycle(psfs, number)])),
         lambda number, rng: plain_recipes.enhance_unet(
             cycle(faces, number), rng, cycle(psfs, number)
         ),
@@ -126,18 +128,20 @@ def _gfn(photos: Photos) -> tuple[Make, Make]:
         side = recipe.patch_size
         for top, left in recipe.positions(*frames[0].shape[:2]):
             patches.append([frame[top : top + side, left : left + side] for frame in frames])
-    return (
-        lambda number, rng: recipe.degrade(*cycle(patches, number)),
-        lambda number, rng: plain_recipes.gfn(*cycle(patches, number)),
-    )
+
+    def ours(number: int, rng: np.random.Generator) -> Pair:
+        blurry, sharp = cycle(patches, number)
+        return recipe.degrade(sharp, rng, Given(blurry=blurry))
+
+    return ours, lambda number, rng: plain_recipes.gfn(*cycle(patches, number))
 
 
 def _wrfn(photos: Photos) -> tuple[Make, Make]:
     recipe = WrfnRecipe()
-    greys = [recipe.make_sharp(photo) for photo in photos((recipe.side,) * 2)]
+    greys = [recipe.fit(photo) for photo in photos((recipe.side,) * 2)]
     bank = [kernel.psf for kernel in draw_bank("spline", _KERNELS)]
     return (
-        lambda number, rng: recipe.degrade(cycle(greys, number), rng, bank),
+        lambda number, rng: recipe.degrade(cycle(greys, number), rng, Given(bank)),
         lambda number, rng: plain_recipes.wrfn(cycle(greys, number), rng, bank),
     )
 
@@ -146,7 +150,7 @@ def _two_branch(photos: Photos) -> tuple[Make, Make]:
     recipe = TwoBranchRecipe()
     faces, mask = photos((recipe.side,) * 2), face_mask(recipe.side)
     return (
-        lambda number, rng: recipe.degrade(cycle(faces, number), mask, rng),
+        lambda number, rng: recipe.degrade(cycle(faces, number), rng, Given(mask=mask)),
         lambda number, rng: plain_recipes.two_branch(cycle(faces, number), mask, rng),
     )
 

@@ -12,18 +12,9 @@ from typing import Any
 import numpy as np
 
 from tfdeblur.degradations.kernel_bank import load_bank
-from tfdeblur.degradations.recipes import (
-    FreshFaceRecipe,
-    Pair,
-    WideRecipe,
-    WrfnRecipe,
-    example_rng,
-)
+from tfdeblur.degradations.recipes import ON_READING, Given, Pair, Recipe, example_rng
 
-_RECIPES: dict[str, type[WrfnRecipe | WideRecipe | FreshFaceRecipe]] = {
-    f"{recipe.name} {recipe.version}": recipe
-    for recipe in (WrfnRecipe, WideRecipe, FreshFaceRecipe)
-}
+_RECIPES = {f"{recipe.name} {recipe.version}": recipe for recipe in ON_READING}
 
 
 @dataclass(frozen=True)
@@ -35,42 +26,33 @@ class BlurOnReading:
       psfs: the kernels that it draws from, `[S, S]` float32; none if it draws each one anew.
     """
 
-    recipe: WrfnRecipe | WideRecipe | FreshFaceRecipe
+    recipe: Recipe
     psfs: Sequence[np.ndarray]
 
-    def pair(
-        self, sharp: np.ndarray, seed: int, key: str, window: tuple[int, int, int] | None = None
-    ) -> Pair:
-        """Blur an image or a square of it, as a pure function of the arguments.
+    def pair(self, sharp: np.ndarray, seed: int, key: str) -> Pair:
+        """Blur a whole image, as a pure function of the arguments.
 
         Args:
           sharp: `[H, W, C]` uint8.
           seed: of every draw, at least 0.
           key: of the example.
-          window: top, left and side of the square in pixels; None: the whole image. Only for
-            `WrfnRecipe`.
         """
-        rng = example_rng(seed, key)
-        if isinstance(self.recipe, WrfnRecipe):
-            return self.recipe.degrade(sharp, rng, self.psfs, window)
-        return self.recipe.degrade(sharp, rng, self.psfs)
+        return self.recipe.degrade(sharp, example_rng(seed, key), Given(self.psfs))
 
-    @property
-    def varies(self) -> bool:
-        """Whether the recipe draws the training images' windows itself: `varied_pair`."""
-        return not isinstance(self.recipe, WrfnRecipe)
-
-    def varied_pair(self, sharp: np.ndarray, seed: int, key: str, side: int) -> Pair:
-        """Vary an image and degrade a window of it, as a pure function of the arguments.
+    def train_pair(
+        self, sharp: np.ndarray, seed: int, key: str, window: tuple[int, int, int] | None
+    ) -> Pair:
+        """Make a training pair of an image, as a pure function of the arguments.
 
         Args:
-          sharp: `[S, S, 3]` uint8.
+          sharp: `[H, W, C]` uint8.
           seed: of every draw, at least 0.
           key: of the example.
-          side: of the target in pixels; 0: the recipe's default.
+          window: top, left and side of the target in pixels; None: the whole image, or the recipe's
+            default. Recipes that vary their images take only the side and draw the place.
         """
-        assert not isinstance(self.recipe, WrfnRecipe)
-        return self.recipe.draw(sharp, example_rng(seed, key), self.psfs, side)
+        given = Given(self.psfs, window=window)
+        return self.recipe.draw(sharp, example_rng(seed, key), given)
 
     def shapes(
         self, sharp: tuple[int, ...], side: int
@@ -81,11 +63,10 @@ class BlurOnReading:
           sharp: shape of the image read.
           side: of a square target in pixels; 0: the whole image, or the recipe's default.
         """
-        if not side and isinstance(self.recipe, FreshFaceRecipe):
-            side = self.recipe.side
+        side = side or self.recipe.default_side
         height, width = (side, side) if side else sharp[:2]
-        scale, channels = self.recipe.scale, self.recipe.channels
-        return (height // scale, width // scale, channels), (height, width, channels)
+        shapes = self.recipe.pair_shapes(height, width)
+        return shapes["degraded"], shapes["target"]
 
 
 def load_blur(folder: str | Path, metadata: Mapping[str, Any]) -> BlurOnReading:

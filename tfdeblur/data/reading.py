@@ -115,19 +115,15 @@ class PairDecoder:
     ) -> dict[str, tf.Tensor]:
         """Cut a square from a sharp image and blur it; its surroundings blur into it."""
         side = self._data.crop_size
-        window = draw_corner(sharp, side, seed) if side and not blur.varies else ()
+        corner = draw_corner(sharp, side, seed) if side else ()
 
         def make(sharp: np.ndarray, position: np.ndarray, *corner: np.ndarray):
-            key = str(int(position))
-            if blur.varies:
-                pair = blur.varied_pair(sharp, self._seed, key, side)
-            else:
-                window = (int(corner[0]), int(corner[1]), side) if side else None
-                pair = blur.pair(sharp, self._seed, key, window)
+            window = (int(corner[0]), int(corner[1]), side) if side else None
+            pair = blur.train_pair(sharp, self._seed, str(int(position)), window)
             return pair.degraded, pair.target
 
         shapes = blur.shapes(tuple(sharp.shape), side)
-        degraded, target = python_images(make, [sharp, position, *window], shapes)
+        degraded, target = python_images(make, [sharp, position, *corner], shapes)
         return {"degraded": degraded, "target": target}
 
     def _check_shapes(self) -> None:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-_GATHERED_MAX = 1 << 22  # Values held at once by `blur_along`, 16 MiB.
 _REMAP_SIDE_MAX = 32_766  # OpenCV counts pixels of a side in 16 bits.
 
 
@@ -146,101 +145,28 @@ def quantise_flow(flow: np.ndarray) -> np.ndarray:
     return np.trunc(flow + np.copysign(0.5, flow)).astype(np.float32) + 0.0  # Avoids -0.
 
 
-def line_psf(length: float, angle: float) -> np.ndarray:
-    """Draw an anti-aliased line: linear motion, like MATLAB's fspecial('motion', length, angle).
+def warp_blur(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """Blur each pixel along its flow by averaging warped images.
 
-    A pixel at distance d from the line weighs max(0, 1 - d), normalised; the line is `length` - 1
-    px long, and beyond its ends d is the distance from the end. `length` = 5 at 0 degrees gives
-    five weights of 0.2.
+    The mean of K = ceil(max m) bilinear warps image(p + t flow(p)), m the flow's length, with t at
+    the midpoints of K equal parts of [-1/2, 1/2], so at most a pixel apart. There is no blur where
+    m is at most 1 px: a line of m pixels is m - 1 px long.
 
-    Args:
-      length: in pixels, at least 0; at most 1 gives the identity.
-      angle: in degrees, counter-clockwise from the horizontal in the viewed image.
-
-    Returns:
-      float32, square, of side `2 * ceil((length - 1) / 2) + 1`.
-
-    Raises:
-      ValueError: `length` is negative or infinite.
-    """
-    if not 0 <= length < np.inf:
-        raise ValueError(f"`length` must be at least 0 and finite. Got: {length}.")
-    if length <= 1:
-        return np.ones((1, 1), np.float32)
-    reach = (length - 1) / 2
-    half = int(np.ceil(reach))
-    offset = np.arange(-half, half + 1)
-    x, y = offset[None, :], -offset[:, None]  # y upwards
-    cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    distance = np.abs(y * cosine - x * sine)
-    # The first term excludes corners beside an end that are more than a pixel off the line.
-    beyond = (distance <= 1) & (np.hypot(x, y) >= reach)
-    past_end = reach - np.abs(x * cosine + y * sine)
-    distance = np.where(beyond, np.hypot(distance, past_end), distance)
-    weights = np.maximum(0, 1 - distance)
-    weights[weights < 1e-9] = 0  # Rounding residue a pixel away from the line.
-    return (weights / weights.sum()).astype(np.float32)
-
-
-def blur_along(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Blur each pixel with the line kernel of its flow, exactly.
-
-    A pixel's kernel is `line_psf` with the flow's length and direction. This is slow per distinct
-    kernel; whole-pixel flows (see `quantise_flow`) have few.
+    Tolerance, for values in [0, 1] and the flow of either level in whole pixels: 0.02 and 50 dB
+    from exact anti-aliased lines on an image without detail finer than a Gaussian of 2 px, 0.06 and
+    38 dB on white noise. Worst are oblique flows of 2 px everywhere: 0.12 on white noise.
 
     Args:
-      image: `[H, W]` or `[H, W, C]` float32.
+      image: `[H, W]` or `[H, W, C]` float32 or uint8, at most 4 channels; sides are at most 32,766
+        px. uint8 is warped twice as fast; each warp is rounded to 8 bits, which shifts the mean by
+        about a tenth of a level.
       flow: `[H, W, 2]` in pixels.
 
     Returns:
-      float32 of the image's shape; borders are replicated.
+      float32 of the image's shape and range; borders are replicated.
 
     Raises:
-      ValueError: the shapes do not fit or the flow is not finite.
-    """
-    _check_pair(image, flow)
-    # A line has no direction: make u > 0, or u = 0 and v >= 0.
-    vectors = flow.reshape(-1, 2).astype(np.float64)
-    back = (vectors[:, 0] < 0) | ((vectors[:, 0] == 0) & (vectors[:, 1] < 0))
-    vectors[back] *= -1
-    unique, which = np.unique(vectors + 0.0, axis=0, return_inverse=True)
-    height, width = flow.shape[:2]
-    pad = int(np.ceil(max(0.0, (np.hypot(*unique.T).max() - 1) / 2)))
-    padded = np.pad(image.reshape(height, width, -1), ((pad, pad), (pad, pad), (0, 0)), "edge")
-    stride, channels = padded.shape[1], padded.shape[2]
-    pixels = np.ascontiguousarray(padded, np.float32).reshape(-1, channels)
-    rows, columns = np.divmod(np.arange(height * width), width)
-    places = (rows + pad) * stride + columns + pad
-    blurred = np.empty((height * width, channels), np.float32)
-    order = np.argsort(which.ravel(), kind="stable")
-    ends = np.cumsum(np.bincount(which.ravel(), minlength=len(unique)))
-    for (u, v), members in zip(unique, np.split(order, ends[:-1]), strict=True):
-        psf = line_psf(float(np.hypot(u, v)), float(np.degrees(np.arctan2(-v, u))))
-        down, right = np.nonzero(psf)
-        weights = psf[down, right]
-        half = len(psf) // 2
-        offsets = (down - half) * stride + right - half
-        step = max(1, _GATHERED_MAX // (len(offsets) * channels))
-        for start in range(0, len(members), step):
-            part = members[start : start + step]
-            gathered = pixels[places[part, None] + offsets]  # [part, taps, C]
-            blurred[part] = np.einsum("k,nkc->nc", weights, gathered)
-    return blurred.reshape(image.shape)
-
-
-def warp_blur(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Blur each pixel along its flow by averaging warped images: fast, and close to `blur_along`.
-
-    The mean of K = ceil(max m) bilinear warps image(p + t flow(p)), m the flow's length, with t at
-    the midpoints of K equal parts of [-1/2, 1/2], so at most a pixel apart. As in `line_psf`, there
-    is no blur where m is at most 1 px.
-
-    Tolerance, for values in [0, 1] and the flow of either level in whole pixels: 0.02 and 50 dB
-    from `blur_along` on an image without detail finer than a Gaussian of 2 px, 0.06 and 38 dB on
-    white noise. Worst are oblique flows of 2 px everywhere: 0.12 on white noise.
-
-    Args and errors: as in `blur_along`; sides are at most 32,766 px. uint8 images are warped twice
-    as fast; each warp is rounded to 8 bits, which shifts the mean by about a tenth of a level.
+      ValueError: the image is too large, the shapes do not fit or the flow is not finite.
     """
     _check_pair(image, flow)
     height, width = flow.shape[:2]
@@ -315,30 +241,6 @@ def blur_masked(
         *blurred, cover = cv2.split(blur(cv2.merge([*(share * p for p in planes), share])))
         shown = [b + (1 - cover) * p for b, p in zip(blurred, planes, strict=True)]
     return cv2.merge(shown).reshape(image.shape)
-
-
-def crop_flow_border(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Crop the border where the blur saw replicated pixels.
-
-    Cuts floor(max |v| / 2) rows from the top and bottom and floor(max |u| / 2) columns from the
-    left and right.
-
-    Args:
-      image: `[H, W]` or `[H, W, C]`, or the flow itself.
-      flow: `[H, W, 2]` in pixels.
-
-    Raises:
-      ValueError: the shapes do not fit, the flow is not finite, or nothing would remain.
-    """
-    _check_pair(image, flow)
-    columns, rows = (int(np.abs(flow[..., axis]).max() / 2) for axis in (0, 1))
-    height, width = flow.shape[:2]
-    if 2 * rows >= height or 2 * columns >= width:
-        raise ValueError(
-            f"`flow` must leave some of the {height}x{width} image: it cuts {rows} rows and "
-            f"{columns} columns from each side."
-        )
-    return image[rows : height - rows, columns : width - columns]
 
 
 def _check_flow(flow: np.ndarray) -> None:

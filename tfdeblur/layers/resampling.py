@@ -106,11 +106,3 @@ def strided_kernel(kernel: np.ndarray, stride: int) -> np.ndarray:
     channels = depth // stride**2
     cells = kernel.reshape(size, size, stride, stride, channels, filters)
     return cells.transpose(0, 2, 1, 3, 4, 5).reshape(size * stride, -1, channels, filters)
-
-
-def resampled_kernel(kernel: np.ndarray, stride: int) -> np.ndarray:
-    """Undo `strided_kernel`: `[k * s, k * s, C, F]` -> `[k, k, s * s * C, F]`."""
-    size, _, channels, filters = kernel.shape
-    cells = kernel.reshape(size // stride, stride, size // stride, stride, channels, filters)
-    depth = stride**2 * channels
-    return cells.transpose(0, 2, 1, 3, 4, 5).reshape(size // stride, -1, depth, filters)

@@ -34,7 +34,6 @@ class Toys(PairBuilder, skip_registration=True):
     VERSION = tfds.core.Version("1.0.0")
     MANUAL_DOWNLOAD_INSTRUCTIONS = "a folder of .txt files."
     name = "toys"
-    pkg_dir_path = None
 
     def _info(self):
         image = tfds.features.Image(shape=(4, 4, 3), encoding_format="png")

@@ -98,7 +98,7 @@ def test_a_runner_that_loses_its_output_is_found_out(tmp_path, monkeypatch):
     monkeypatch.setattr("tfdeblur.data.build.builder.run", lambda work, todo, *_: work(todo[0]))
     with pytest.raises(ValueError, match="5 of 6 files were not written, .* among them"):
         _build(tmp_path)
-    assert not (tmp_path / "blurred_text" / "x4_small" / "1.0.0").exists()
+    assert not (tmp_path / "blurred_text" / "x4_small" / "1.1.0").exists()
 
 
 def test_direct_runner_takes_all_cores_unless_told():

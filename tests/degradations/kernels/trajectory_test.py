@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from tfdeblur.degradations import kernels
-from tfdeblur.degradations.kernels import splat
 
 
 def centroid(psf):
@@ -61,24 +60,6 @@ def test_trajectories_are_as_large_as_those_of_the_authors_code(anxiety, expecte
     assert middle == pytest.approx(expected[1], abs=0.1 * expected[1] + 1)
     assert low == pytest.approx(expected[0], abs=0.2 * expected[0] + 2)
     assert high == pytest.approx(expected[2], abs=0.2 * expected[2] + 2)
-
-
-def test_exposures_accumulate_and_sum_to_their_fraction():
-    points = kernels.trajectory(np.random.default_rng(0), 60.0, 0.005, samples=300)
-    points -= (points.max(axis=0) + points.min(axis=0)) / 2
-    exposures = (1 / 16, 0.1234, 1 / 2, 1.0)  # 0.1234 * 300 = 37.02: one position is cut.
-    psfs = kernels.exposure_psfs(points, 65, exposures)
-    assert psfs.shape == (4, 65, 65)
-    np.testing.assert_allclose(psfs.sum(axis=(1, 2), dtype=np.float64), exposures, atol=1e-6)
-    assert (np.diff(psfs, axis=0) >= -1e-7).all()
-    np.testing.assert_array_equal(psfs[-1], splat(points, 65))
-    np.testing.assert_allclose(psfs[2], splat(points[:150], 65) / 2, atol=1e-7)
-
-
-@pytest.mark.parametrize("exposures", [(), (0.5, 0.5), (0.5, 0.25), (0.0, 1.0), (0.5, 1.1)])
-def test_exposures_out_of_range_are_refused(exposures):
-    with pytest.raises(ValueError, match=r"`exposures` must increase within \(0, 1\]. Got: "):
-        kernels.exposure_psfs(np.zeros((4, 2)), 3, exposures)
 
 
 @pytest.mark.parametrize("size", [3, 13, 27])

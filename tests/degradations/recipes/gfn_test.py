@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from tfdeblur.degradations.recipes import GfnRecipe, UnfitImage, example_rng
+from tfdeblur.degradations.recipes import GfnRecipe, Given, UnfitImage, example_rng
 from tfdeblur.images.resize import downscale, resize_bicubic, to_uint8
 
+RNG = example_rng(0, "")
 RECIPE = GfnRecipe()
 
 
@@ -52,7 +53,7 @@ def test_frames_are_matlabs_bicubic(make_photo):
 
 def test_degrade_reduces_both(make_photo):
     sharp = make_photo(64, 48)
-    pair = RECIPE.degrade(sharp[::-1], sharp)
+    pair = RECIPE.degrade(sharp, RNG, Given(blurry=sharp[::-1]))
     np.testing.assert_array_equal(pair.degraded, to_uint8(downscale(sharp[::-1], 4) / 255))
     np.testing.assert_array_equal(pair.extras["lr_sharp"], to_uint8(downscale(sharp, 4) / 255))
     np.testing.assert_array_equal(pair.target, sharp)
@@ -78,28 +79,17 @@ def test_gradients_are_central_differences_of_each_channel():
         assert GfnRecipe(gradient_min=least).is_flat(red) is flat
 
 
-def test_scales_are_fixed_or_drawn():
-    assert RECIPE.frame_scales(example_rng(0, "")) == (1.0, 0.7, 0.5)
-    drawn = [
-        scale
-        for number in range(100)
-        for scale in GfnRecipe(scale_law="random").frame_scales(example_rng(number, ""))
-    ]
-    assert len(drawn) == 300
-    assert 0.5 <= min(drawn) < 0.51
-    assert 0.99 < max(drawn) <= 1
-    assert np.mean(drawn) == pytest.approx(0.75, abs=0.03)
-
-
 def test_unfit_pairs_are_refused(make_photo):
     frame = make_photo(64, 48)
     message = r"^must be as large as the sharp frame, 48x64 px. Got: 48x63.$"
     with pytest.raises(UnfitImage, match=message):
         RECIPE.frames(frame[:63], frame, 0.5)
     with pytest.raises(UnfitImage, match=message):
-        RECIPE.degrade(frame[:63], frame)
+        RECIPE.degrade(frame, RNG, Given(blurry=frame[:63]))
     with pytest.raises(UnfitImage, match=r"^must have sides that are multiples of 4. Got: 48x63.$"):
-        RECIPE.degrade(frame[:63], frame[:63])
+        RECIPE.degrade(frame[:63], RNG, Given(blurry=frame[:63]))
+    with pytest.raises(ValueError, match="`blurry` must be given to `gfn`. Got: None."):
+        RECIPE.degrade(frame, RNG)
     with pytest.raises(ValueError, match=r"`frame_scale` must lie in \(0, 1\]. Got: 1.5"):
         RECIPE.frames(frame, frame, 1.5)
 
@@ -113,7 +103,6 @@ def test_unfit_pairs_are_refused(make_photo):
         ("scales", (), r"`scales` must lie in \(0, 1\]. Got: \(\)"),
         ("scales", (1.0, 1.2), r"`scales` must lie in \(0, 1\]. Got: \(1.0, 1.2\)"),
         ("gradient_min", -0.1, "`gradient_min` must be at least 0 and finite. Got: -0.1"),
-        ("scale_law", "paper", "`scale_law` must be 'fixed' or 'random'. Got: 'paper'"),
     ],
 )
 def test_fields_out_of_range_are_refused(field, value, message):

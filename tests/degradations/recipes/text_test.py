@@ -7,11 +7,11 @@ import pytest
 
 from tfdeblur.degradations.kernels import blur, blur_mirrored
 from tfdeblur.degradations.pages import Page
-from tfdeblur.degradations.recipes import TextRecipe, UnfitImage, example_rng, text
+from tfdeblur.degradations.recipes import Given, TextRecipe, UnfitImage, example_rng, text
 from tfdeblur.images.resize import downscale, to_uint8
 
 SMALL = TextRecipe(patch_size=32, patches_per_page=4)
-GOLDEN = "e8ebeaf486239759b63353f6e2d596215fb6c38194a98f89f4b7a577f5c895c0"
+GOLDEN = "e9633e063f027892f7621bf307425b8dc52ceb438258e41185936615cacc3f20"
 
 
 def assert_same(first, second):
@@ -221,17 +221,18 @@ def test_empty_parts_of_a_page_of_the_users_own_are_drawn_again():
     assert 5 < empty < 35  # (3/4)^5 = 24 %; 75 % without the further draws.
 
 
-def test_reduce_does_not_blur(own_page):
+def test_a_page_that_is_blurred_already_is_only_reduced(own_page):
     """Blurry and sharp patches are cut at one place; /4 as ever."""
     blurry = np.roll(own_page, 1, axis=0)
+    given = Given(blurry=blurry)
     recipe = dataclasses.replace(SMALL, noise_max=0.0)
     for number in range(10):
-        pair = recipe.reduce(blurry, own_page, example_rng(number, "reduce"))
+        pair = recipe.degrade(own_page, example_rng(number, "reduce"), given)
         top, left = pair.drawn["top"], pair.drawn["left"]
         square = np.s_[top : top + 32, left : left + 32]
         np.testing.assert_array_equal(pair.target, own_page[square])
         np.testing.assert_array_equal(pair.degraded, to_uint8(downscale(blurry[square], 4) / 255))
-    noisy = SMALL.reduce(blurry, own_page, example_rng(0, "reduce"))
+    noisy = SMALL.degrade(own_page, example_rng(0, "reduce"), given)
     assert 0 < noisy.drawn["noise_std"] < 7 / 255
 
 
@@ -246,16 +247,8 @@ def test_unfit_pages_are_refused(own_page):
     with pytest.raises(UnfitImage, match=r"^must be at least 32x32 px. Got: 140x31.$"):
         SMALL.degrade(own_page[:31], example_rng(0, "small"))
     with pytest.raises(UnfitImage, match=r"^must be at least 32x32 px. Got: 31x101.$"):
-        SMALL.reduce(own_page[:, :31], own_page[:, :31], example_rng(0, "small"))
+        narrow = own_page[:, :31]
+        SMALL.degrade(narrow, example_rng(0, "small"), Given(blurry=narrow))
     message = r"^must be as large as the sharp image, 140x101 px. Got: 140x99.$"
     with pytest.raises(UnfitImage, match=message):
-        SMALL.reduce(own_page[:99], own_page, example_rng(0, "sizes"))
-
-
-@pytest.mark.parametrize("scale", [1, 2, 3, 4, 8])
-def test_pages_shrink_as_everything_does(scale):
-    """In float32, weight after weight, and to its rounding."""
-    image = np.random.default_rng(0).random((48, 72, 3)).astype(np.float32)
-    shrunk = text._shrink(image, scale)
-    assert shrunk.dtype == np.float32
-    np.testing.assert_allclose(shrunk, downscale(image, scale), atol=1e-6)
+        SMALL.degrade(own_page, example_rng(0, "sizes"), Given(blurry=own_page[:99]))

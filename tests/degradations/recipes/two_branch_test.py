@@ -2,16 +2,22 @@ import dataclasses
 
 import numpy as np
 import pytest
+from line_blur import blur_along
 
 from tfdeblur.degradations.motion_flow import (
     Motion,
-    blur_along,
     blur_masked,
     motion_flow,
     quantise_flow,
     warp_blur,
 )
-from tfdeblur.degradations.recipes import TwoBranchRecipe, UnfitImage, example_rng, two_branch
+from tfdeblur.degradations.recipes import (
+    Given,
+    TwoBranchRecipe,
+    UnfitImage,
+    example_rng,
+    two_branch,
+)
 from tfdeblur.images.resize import downscale, to_uint8
 
 RECIPE = TwoBranchRecipe(side=120)
@@ -40,7 +46,7 @@ def test_the_face_is_blurred_along_the_drawn_motion(face, composite):
     """As near to the exact blur as `warp_blur` says, and to 8 bits."""
     recipe = dataclasses.replace(RECIPE, composite=composite)
     for number in range(4):
-        pair = recipe.degrade(face, MASK, example_rng(number, "motion"))
+        pair = recipe.degrade(face, example_rng(number, "motion"), Given(mask=MASK))
         flow = flow_of(pair)
         for blur, near in ((warp_blur, 6), (blur_along, 12)):
             expected = blur_masked(
@@ -55,7 +61,7 @@ def test_the_face_is_blurred_along_the_drawn_motion(face, composite):
 
 
 def test_lr_is_the_blurry_image_reduced(face):
-    pair = RECIPE.degrade(face, MASK, example_rng(0, "lr"))
+    pair = RECIPE.degrade(face, example_rng(0, "lr"), Given(mask=MASK))
     assert pair.degraded.shape == (15, 15, 3)
     expected = to_uint8(downscale(pair.extras["hr_blurry"], 8) / 255)
     np.testing.assert_array_equal(pair.degraded, expected)
@@ -64,7 +70,7 @@ def test_lr_is_the_blurry_image_reduced(face):
 
 def test_what_is_far_from_the_face_stays_sharp(face):
     """No flow of the level `mild` reaches further than 20 px from the mask's rows and columns."""
-    pair = RECIPE.degrade(face, MASK, example_rng(1, "far"))
+    pair = RECIPE.degrade(face, example_rng(1, "far"), Given(mask=MASK))
     blurry = pair.extras["hr_blurry"]
     np.testing.assert_array_equal(blurry[:4], face[:4])
     np.testing.assert_array_equal(blurry[:, -4:], face[:, -4:])
@@ -73,7 +79,7 @@ def test_what_is_far_from_the_face_stays_sharp(face):
 
 def test_hard_composites_keep_every_pixel_outside_the_mask(face):
     recipe = dataclasses.replace(RECIPE, composite="hard")
-    pair = recipe.degrade(face, MASK, example_rng(2, "hard"))
+    pair = recipe.degrade(face, example_rng(2, "hard"), Given(mask=MASK))
     np.testing.assert_array_equal(pair.extras["hr_blurry"][MASK == 0], face[MASK == 0])
 
 
@@ -81,7 +87,7 @@ def test_without_motion_nothing_is_blurred(face, monkeypatch):
     monkeypatch.setattr(two_branch, "draw_motion", lambda rng, level: Motion())
     for composite in ("soft", "hard"):
         recipe = dataclasses.replace(RECIPE, composite=composite)
-        pair = recipe.degrade(face, MASK, example_rng(0, "still"))
+        pair = recipe.degrade(face, example_rng(0, "still"), Given(mask=MASK))
         np.testing.assert_array_equal(pair.extras["hr_blurry"], face)
 
 
@@ -90,7 +96,7 @@ def test_without_motion_nothing_is_blurred(face, monkeypatch):
 def test_masks_of_any_size_and_kind(face, size, kind):
     mask = ellipse(*size)
     given = {"uint8": mask.astype(np.uint8) * 255, "float": mask.astype(float), "bool": mask}[kind]
-    found = RECIPE.degrade(face, given, example_rng(0, "mask")).extras["face_mask"]
+    found = RECIPE.degrade(face, example_rng(0, "mask"), Given(mask=given)).extras["face_mask"]
     assert (found.shape, found.dtype) == ((120, 120, 1), np.uint8)
     assert set(np.unique(found)) == {0, 255}
     assert np.mean(found[..., 0] != MASK) < 0.02
@@ -99,7 +105,7 @@ def test_masks_of_any_size_and_kind(face, size, kind):
 def test_photo_and_mask_are_cut_alike(make_photo):
     photo, mask = make_photo(240, 300), np.zeros((240, 300), np.uint8)
     mask[40:200, 70:230] = 255
-    pair = RECIPE.degrade(photo, mask, example_rng(0, "cut"))
+    pair = RECIPE.degrade(photo, example_rng(0, "cut"), Given(mask=mask))
     np.testing.assert_array_equal(pair.target, to_uint8(downscale(photo[:, 30:270], 2) / 255))
     rows, columns = np.nonzero(pair.extras["face_mask"][..., 0])
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (20, 99, 20, 99)
@@ -109,7 +115,7 @@ def test_strong_motion_goes_further(face):
     lengths = []
     for level in ("mild", "strong"):
         recipe = dataclasses.replace(RECIPE, level=level)
-        pairs = [recipe.degrade(face, MASK, example_rng(n, "level")) for n in range(10)]
+        pairs = [recipe.degrade(face, example_rng(n, "level"), Given(mask=MASK)) for n in range(10)]
         lengths.append(np.mean([abs(pair.drawn["translation_x"]) for pair in pairs]))
     assert lengths[1] / lengths[0] == pytest.approx(27 / 19)
 
@@ -124,7 +130,12 @@ def test_strong_motion_goes_further(face):
 )
 def test_unfit_photographs_are_refused(make_photo, size, mask, message):
     with pytest.raises(UnfitImage, match=message):
-        RECIPE.degrade(make_photo(*size), mask, example_rng(0, "unfit"))
+        RECIPE.degrade(make_photo(*size), example_rng(0, "unfit"), Given(mask=mask))
+
+
+def test_a_mask_must_be_given(face):
+    with pytest.raises(ValueError, match="`mask` must be given to `two_branch`. Got: None."):
+        RECIPE.degrade(face, example_rng(0, "none"))
 
 
 @pytest.mark.parametrize(

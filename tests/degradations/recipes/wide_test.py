@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfdeblur.degradations.kernels import wide_psf
-from tfdeblur.degradations.recipes import UnfitImage, WideRecipe, WrfnRecipe, example_rng
+from tfdeblur.degradations.recipes import Given, UnfitImage, WideRecipe, WrfnRecipe, example_rng
 
 BANK = [wide_psf(np.random.default_rng(seed))[0] for seed in range(5)]
 RECIPE = WideRecipe(side=64, largest=128)
@@ -13,28 +13,28 @@ RECIPE = WideRecipe(side=64, largest=128)
 
 @pytest.fixture(scope="module")
 def sharp(make_photo):
-    return RECIPE.cut(make_photo(140, 150), None)
+    return RECIPE.fit(make_photo(140, 150))
 
 
 def test_the_whole_is_the_central_square_and_others_vary_in_size_and_place(make_photo):
     photo = make_photo(140, 150)
-    whole = RECIPE.cut(photo, None)
+    whole = RECIPE.fit(photo)
     np.testing.assert_array_equal(
         WrfnRecipe()
-        .degrade(whole[..., :1], example_rng(0, ""), [np.ones((1, 1), np.float32)])
+        .degrade(whole[..., :1], example_rng(0, ""), Given([np.ones((1, 1), np.float32)]))
         .target,
         whole[..., :1],
     )
-    cuts = {RECIPE.cut(photo, example_rng(seed, "cut")).tobytes() for seed in range(10)}
+    cuts = {RECIPE.fit(photo, example_rng(seed, "cut")).tobytes() for seed in range(10)}
     assert len(cuts) == 10
     assert whole.shape == (64, 64, 3)
     with pytest.raises(UnfitImage, match="^must be at least 64x64 px. Got: 80x63.$"):
-        RECIPE.cut(make_photo(63, 80), None)
+        RECIPE.fit(make_photo(63, 80))
 
 
 def test_a_square_of_its_own_size_is_cut_and_never_enlarged(make_photo):
     photo = make_photo(64, 90)
-    square = RECIPE.cut(photo, example_rng(1, "cut"))
+    square = RECIPE.fit(photo, example_rng(1, "cut"))
     lefts = [left for left in range(27) if (photo[:, left : left + 64] == square).all()]
     assert len(lefts) == 1
 
@@ -83,7 +83,7 @@ def test_noise_is_drawn_anew_up_to_its_most(sharp):
     flat = np.full((200, 200, 1), 128, np.uint8)
     drawn, measured = [], []
     for seed in range(40):
-        pair = RECIPE.degrade(flat, example_rng(seed, "noise"), BANK)
+        pair = RECIPE.degrade(flat, example_rng(seed, "noise"), Given(BANK))
         drawn.append(255 * pair.drawn["noise_std"])
         measured.append(float((pair.degraded - 128.0).std()))
         np.testing.assert_array_equal(pair.target, flat)
@@ -93,7 +93,7 @@ def test_noise_is_drawn_anew_up_to_its_most(sharp):
 
 
 def test_a_picture_in_colour_is_blurred_grey(sharp):
-    pair = RECIPE.degrade(sharp, example_rng(3, "pair"), BANK)
+    pair = RECIPE.degrade(sharp, example_rng(3, "pair"), Given(BANK))
     grey = np.rint(sharp @ [0.299, 0.587, 0.114])
     assert np.abs(pair.target[..., 0] - grey).max() <= 1
     assert pair.degraded.shape == (64, 64, 1)
@@ -102,7 +102,7 @@ def test_a_picture_in_colour_is_blurred_grey(sharp):
 def test_a_window_is_cut_out_of_the_whole(sharp):
     quiet = dataclasses.replace(RECIPE, noise_max=0.0)
     whole, part = (
-        quiet.degrade(sharp, example_rng(2, "window"), BANK, window)
+        quiet.degrade(sharp, example_rng(2, "window"), Given(BANK, window=window))
         for window in (None, (3, 20, 31))
     )
     np.testing.assert_array_equal(part.degraded, whole.degraded[3:34, 20:51])

@@ -10,6 +10,7 @@ import dataclasses
 import fcntl
 import functools
 import hashlib
+import inspect
 import json
 import os
 import re
@@ -21,9 +22,13 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 from absl import logging
+from etils import epath
 
 from tfdeblur.data.build import shards
 from tfdeblur.data.build.runners import run
+from tfdeblur.data.pairs import PairLayout
+from tfdeblur.degradations.recipes import Recipe
+from tfdeblur.images.resize import RESIZER
 
 SKIPPED_FILE = "skipped.json"
 _PLAN_FILE = "plan.json"
@@ -86,8 +91,8 @@ class BuildError(ValueError):
 class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """A TFDS builder whose examples are pure functions of their keys.
 
-    A subclass states `VERSION`, `BUILDER_CONFIGS`, `_info` and `plan`. Its folder holds README.md,
-    CITATIONS.bib and TAGS.txt.
+    A subclass states `VERSION`, `BUILDER_CONFIGS`, `_info` (see `_describe`) and `plan`. Its folder
+    holds README.md, CITATIONS.bib and TAGS.txt.
 
     Attributes:
       skipped: (file, reason) of each unusable file, after `download_and_prepare`.
@@ -95,6 +100,15 @@ class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type:
     """
 
     builder_config: PairConfig
+
+    def __init_subclass__(cls, **arguments):
+        """Find README.md and others beside a builder's file.
+
+        TFDS would look for them through the namespace package, which fails in an editable install.
+        """
+        super().__init_subclass__(**arguments)
+        cls.code_path = epath.Path(inspect.getfile(cls))
+        cls.pkg_dir_path = cls.code_path.parent
 
     def __init__(self, **arguments):
         super().__init__(**arguments)
@@ -113,15 +127,53 @@ class PairBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type:
           ValueError: there is nothing to make examples from.
         """
 
+    def _describe(
+        self,
+        features: tfds.features.FeaturesDict,
+        layout: PairLayout | None = None,
+        supervised_keys: tuple[str, str] | None = None,
+        **metadata: Any,
+    ) -> tfds.core.DatasetInfo:
+        """Describe the data, for `_info`.
+
+        Args:
+          features: of the examples.
+          layout: the features that make a pair; None: those of the recipe.
+          supervised_keys: TFDS's (input, truth).
+          **metadata: further entries of metadata.json.
+        """
+        recipe = self.builder_config.recipe
+        made: dict[str, Any] = {"recipe": {}, "recipe_name": "none", "recipe_version": "1.0.0"}
+        if recipe is not None:
+            layout = layout or _layout_of(recipe)
+            made = {
+                "recipe": dataclasses.asdict(recipe),
+                "recipe_name": recipe.name,
+                "recipe_version": recipe.version,
+                "resizer": RESIZER,
+            }
+        assert layout is not None
+        return self.dataset_info_from_configs(
+            features=features,
+            supervised_keys=supervised_keys,
+            metadata=tfds.core.MetadataDict(
+                **made,
+                seed=self.builder_config.seed,
+                pair=dataclasses.asdict(layout),
+                **metadata,
+            ),
+        )
+
     def _add_files(self, folder: Path) -> None:
         """Write files beside the shards, such as a bank of kernels. By default, none."""
 
     def _shard_iterators_per_split(self, dl_manager):
         """Yield the examples without writing them, for TFDS tools that ask for it."""
         plan = self.plan(self._manual_dir(dl_manager))
-        iterators: dict[str, list] = {split: [] for split in plan.keys}
+        iterators: dict[str, list] = {}
         for shard in self._shards(plan):
-            iterators[shard.split].append(functools.partial(_examples, plan.make, shard))
+            examples = functools.partial(_examples, plan.make, shard)
+            iterators.setdefault(shard.split, []).append(examples)
         return iterators
 
     @property
@@ -234,6 +286,13 @@ def inputs_sha256(plan: shards.Plan) -> str:
     """Return a hash of the names and sizes of a plan's files, the same on every machine."""
     lines = sorted(f"{Path(path).name}\0{os.stat(path).st_size}\n" for path in plan.inputs)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _layout_of(recipe: Recipe) -> PairLayout:
+    """Name the features of a recipe's pairs."""
+    degraded, target = (None, "sharp") if recipe.on_reading else recipe.names
+    extras = {name: factor for name, (factor, _) in recipe.extras.items()}
+    return PairLayout(degraded, target, recipe.scale, extras)
 
 
 def _examples(make: shards.MakeExample, shard: shards.Shard) -> Iterator[tuple[str, Any]]:

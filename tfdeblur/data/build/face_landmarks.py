@@ -1,8 +1,8 @@
-"""Find the face in a photograph, and align it like CelebA's faces.
+"""Find the face in a photograph.
 
-The detector is MTCNN (Zhang et al., 2016), which Yun et al. (IEEE Access 2020) use to align faces:
-the package `mtcnn`, which includes its weights. It comes with the extra `faces` and is imported for
-the first photograph. On two cores that takes 4 s, each further photograph 0.1 to 0.2 s.
+The detector is MTCNN (Zhang et al., 2016), which Yun et al. (IEEE Access 2020) use: the package
+`mtcnn`, which includes its weights. It comes with the extra `faces` and is imported for the first
+photograph. On two cores that takes 4 s, each further photograph 0.1 to 0.2 s.
 """
 
 import importlib.resources
@@ -14,19 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tfdeblur.images.resize import resize_bicubic
-
 # The networks see a face at 48x48 px, sampled without anti-aliasing, so landmarks are less exact in
 # larger photographs: in two collections of portraits, mirroring moved those of 5 % of the
 # photographs by more than 0.058 eye distances at 640 px, 0.040 at 400 and 0.042 at 320.
 DETECTION_SIDE = 400
-
-# The mean landmarks of CelebA's aligned images (Liu et al., ICCV 2015), to half a pixel, and the
-# images' (height, width).
-CELEBA_LANDMARKS = np.array(
-    [[69.5, 111.0], [108.0, 111.0], [88.0, 136.0], [71.0, 152.0], [105.5, 152.0]]
-)
-CELEBA_SIZE = (218, 178)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +61,10 @@ def detect(photo: np.ndarray) -> Landmarks | None:
     Raises:
       ValueError: `photo` is not such an array, or the extra `faces` is not installed.
     """
-    _check_photo(photo)
+    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
+        raise ValueError(
+            f"`photo` must be [H, W, 3] uint8 and not empty. Got: {photo.dtype} {photo.shape}."
+        )
     height, width = photo.shape[:2]
     scale = min(1.0, DETECTION_SIDE / max(height, width))
     small = photo
@@ -85,60 +79,6 @@ def detect(photo: np.ndarray) -> Landmarks | None:
     factor = np.array([width / small.shape[1], height / small.shape[0]])
     points = (best[6:].reshape(2, 5).T.astype(np.float64) + 0.5) * factor - 0.5
     return Landmarks(points, float(best[5]))
-
-
-def align(photo: np.ndarray, landmarks: Landmarks) -> np.ndarray:
-    """Rotate, scale and shift a photograph to align its face like CelebA's.
-
-    The similarity transform fits the landmarks to `CELEBA_LANDMARKS` by least squares. A photograph
-    that becomes smaller is shrunk first, with anti-aliasing. Parts of the result outside the
-    photograph repeat its border.
-
-    Args:
-      photo: `[H, W, 3]` uint8.
-      landmarks: of a face in it.
-
-    Returns:
-      `[218, 178, 3]` uint8.
-
-    Raises:
-      ValueError: `photo` is not such an array.
-    """
-    _check_photo(photo)
-    matrix = _similarity(landmarks.points, CELEBA_LANDMARKS)
-    scale = np.hypot(matrix[0, 0], matrix[1, 0])
-    source = photo.astype(np.float32)
-    if scale < 1:
-        height, width = photo.shape[:2]
-        source = resize_bicubic(
-            photo, (max(1, round(height * scale)), max(1, round(width * scale)))
-        )
-        x_factor, y_factor = width / source.shape[1], height / source.shape[0]
-        enlarge = np.array(
-            [[x_factor, 0, (x_factor - 1) / 2], [0, y_factor, (y_factor - 1) / 2], [0, 0, 1]]
-        )
-        matrix = matrix @ enlarge
-    height, width = CELEBA_SIZE
-    aligned = cv2.warpAffine(
-        source, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.clip(np.rint(aligned), 0, 255).astype(np.uint8)
-
-
-def _similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return the least-squares `[2, 3]` similarity transform, without mirroring."""
-    z, target = (p[:, 0] + 1j * p[:, 1] for p in (points, targets))
-    centred = z - z.mean()
-    turn = np.vdot(centred, target) / np.vdot(centred, centred)  # w = turn * z + shift
-    shift = target.mean() - turn * z.mean()
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
-
-
-def _check_photo(photo: np.ndarray) -> None:
-    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
-        raise ValueError(
-            f"`photo` must be [H, W, 3] uint8 and not empty. Got: {photo.dtype} {photo.shape}."
-        )
 
 
 @lru_cache(maxsize=1)

@@ -21,18 +21,23 @@ def example_of(example_id: str, names: tuple[str, str], pair: Pair) -> dict[str,
     }
 
 
-def features_of(example: Mapping[str, Any]) -> tfds.features.FeaturesDict:
+def features_of(example: Mapping[str, Any], any_size: bool = False) -> tfds.features.FeaturesDict:
     """Return features to store an example: uint8 `[H, W, C]` as PNG, numbers, and text.
+
+    Args:
+      example: value by feature.
+      any_size: whether other examples' images have other sizes.
 
     Raises:
       TypeError: a value has another type.
     """
-    return tfds.features.FeaturesDict({name: _feature(v) for name, v in example.items()})
+    return tfds.features.FeaturesDict({name: _feature(v, any_size) for name, v in example.items()})
 
 
-def _feature(value: Any):
+def _feature(value: Any, any_size: bool):
     if isinstance(value, np.ndarray) and value.dtype == np.uint8:
-        return tfds.features.Image(shape=value.shape, encoding_format="png")
+        shape = (None, None, value.shape[2]) if any_size else value.shape
+        return tfds.features.Image(shape=shape, encoding_format="png")
     if isinstance(value, str):
         return tfds.features.Text()
     if isinstance(value, (int, np.integer)):

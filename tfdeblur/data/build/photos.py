@@ -93,6 +93,11 @@ class Photos:
         return _load(self, name)
 
 
+def without_suffix(name: str) -> str:
+    """Return the name of an image's file without its suffix: the start of an example's id."""
+    return Path(name).with_suffix("").as_posix()
+
+
 @lru_cache(maxsize=4)  # The examples of a photograph are made in sequence.
 def _load(photos: Photos, name: str) -> np.ndarray:
     try:

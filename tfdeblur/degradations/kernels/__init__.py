@@ -38,7 +38,6 @@ from tfdeblur.degradations.kernels.trajectory import (
     ANXIETIES,
     EXPOSURES,
     TRAJECTORY_SIZES,
-    exposure_psfs,
     trajectory,
     trajectory_psf,
 )
@@ -63,7 +62,6 @@ __all__ = [
     "combine_psfs",
     "cubic_spline",
     "disc_psf",
-    "exposure_psfs",
     "filling_psf",
     "gaussian_psf",
     "random_gaussian_psf",

@@ -6,17 +6,16 @@ import numpy as np
 SUM_TOLERANCE = 1e-6  # Of a kernel's sum; float32 rounding of the weights is far smaller.
 
 
-def splat(points: np.ndarray, size: int, weights: np.ndarray | None = None) -> np.ndarray:
+def splat(points: np.ndarray, size: int) -> np.ndarray:
     """Distribute points bilinearly over a grid.
 
     Args:
       points: `[N, 2]` positions (x, y) in pixels relative to the centre of the grid; points outside
         are refused.
       size: odd side of the grid in pixels.
-      weights: `[N]`, the weight of each point; by default 1.
 
     Returns:
-      float32 `[size, size]`; every point adds weight / N, so that it sums to 1 by default.
+      float32 `[size, size]`; every point adds 1 / N, so that it sums to 1.
 
     Raises:
       ValueError: `size` is even or a point lies outside.
@@ -30,8 +29,6 @@ def splat(points: np.ndarray, size: int, weights: np.ndarray | None = None) -> n
     right, below = (position - corner).T
     left, above = 1 - right, 1 - below
     shares = [left * above, right * above, left * below, right * below]
-    if weights is not None:
-        shares = [share * weights for share in shares]
     first = corner[:, 1] * size + corner[:, 0]
     pixels = [first, first + 1, first + size, first + size + 1]
     psf = np.bincount(np.concatenate(pixels), np.concatenate(shares), minlength=size * size)

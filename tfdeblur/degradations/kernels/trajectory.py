@@ -4,8 +4,6 @@ After Boracchi and Foi, "Modeling the Performance of Image Restoration From Moti
 2012), as their released code draws them; Qi et al. use 800 of them with different exposure vectors.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from tfdeblur.degradations.kernels.psf import splat
@@ -70,35 +68,6 @@ def trajectory(
         position += velocity
         path.append(position)
     return np.array(path).view(float).reshape(samples, 2)
-
-
-def exposure_psfs(points: np.ndarray, size: int, exposures: Sequence[float]) -> np.ndarray:
-    """Expose one trajectory for several times: each PSF contains those of shorter times.
-
-    Args:
-      points: `[N, 2]` as returned by `trajectory`, shifted so that (0, 0) is the middle of the
-        kernel; see `splat` for points outside.
-      size: odd side in pixels.
-      exposures: fractions T of the whole time, increasing, in (0, 1].
-
-    Returns:
-      float32 `[len(exposures), size, size]`. Number j holds the first T_j N positions, each with
-      weight 1 / N, or less for the one cut by the end of the exposure. It sums to T_j; divide by
-      that to get a kernel.
-
-    Raises:
-      ValueError: `exposures` is not increasing within (0, 1], or as `splat`.
-    """
-    bounds = np.array([0.0, *exposures])
-    if len(bounds) < 2 or not (np.diff(bounds) > 0).all() or bounds[-1] > 1:
-        raise ValueError(f"`exposures` must increase within (0, 1]. Got: {tuple(exposures)}.")
-    shares = (_shares(exposure, len(points)) for exposure in bounds[1:])
-    return np.stack([splat(points, size, weights) for weights in shares])
-
-
-def _shares(exposure: float, count: int) -> np.ndarray:
-    """Return `[count]`: how much of each position is exposed, `exposure * count` in all."""
-    return np.clip(exposure * count - np.arange(count), 0, 1)
 
 
 def trajectory_psf(

@@ -16,27 +16,30 @@ noise and after every resizing, which is MATLAB's bicubic.
 | `GfnRecipe` | GFN's patches of GOPRO | gfn.py |
 """
 
-from tfdeblur.degradations.recipes.enhance_unet import TEST_PAIRS, TRAIN_PAIRS, EnhanceUnetRecipe
+from tfdeblur.degradations.recipes.base import Given, Recipe
+from tfdeblur.degradations.recipes.enhance_unet import EnhanceUnetRecipe
 from tfdeblur.degradations.recipes.fresh_face import FreshFaceRecipe
 from tfdeblur.degradations.recipes.generated import GENERATED, GeneratedRecipe
 from tfdeblur.degradations.recipes.geometry import patch_positions
 from tfdeblur.degradations.recipes.gfn import GfnRecipe
-from tfdeblur.degradations.recipes.pair import Pair, Recipe, UnfitImage, example_rng
+from tfdeblur.degradations.recipes.pair import Pair, UnfitImage, example_rng, pair_names
 from tfdeblur.degradations.recipes.scgan_face import ScganFaceRecipe
 from tfdeblur.degradations.recipes.text import PAGES_ALIVE, TextRecipe
 from tfdeblur.degradations.recipes.two_branch import TwoBranchRecipe
 from tfdeblur.degradations.recipes.wide import WideRecipe
 from tfdeblur.degradations.recipes.wrfn import WrfnRecipe
 
+ON_READING: tuple[type[Recipe], ...] = (WrfnRecipe, WideRecipe, FreshFaceRecipe)
+
 __all__ = [
     "GENERATED",
+    "ON_READING",
     "PAGES_ALIVE",
-    "TEST_PAIRS",
-    "TRAIN_PAIRS",
     "EnhanceUnetRecipe",
     "FreshFaceRecipe",
     "GeneratedRecipe",
     "GfnRecipe",
+    "Given",
     "Pair",
     "Recipe",
     "ScganFaceRecipe",
@@ -46,5 +49,6 @@ __all__ = [
     "WideRecipe",
     "WrfnRecipe",
     "example_rng",
+    "pair_names",
     "patch_positions",
 ]

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfdeblur.degradations.kernels import TRAJECTORY_SIZES, blur_mirrored
+from tfdeblur.degradations.recipes.base import NOTHING, Given, Recipe
 from tfdeblur.degradations.recipes.geometry import check_photo, cover
-from tfdeblur.degradations.recipes.pair import Pair, Recipe
+from tfdeblur.degradations.recipes.pair import Pair
 from tfdeblur.images.resize import round_levels
 
 TRAIN_PAIRS = 40  # Per photograph: five kernels of each size.
@@ -28,7 +29,8 @@ class EnhanceUnetRecipe(Recipe):
 
     There are 800 kernels, 100 of each of eight sizes. Each twentieth of the training photographs
     has 40 of its own, 5 of each size: 8,000 photographs give 320,000 pairs. Each eighth of the test
-    photographs has the 8 test kernels of one size: 200 photographs give 1,600 pairs.
+    photographs has the 8 test kernels of one size: 200 photographs give 1,600 pairs. Held-out
+    photographs are cropped in the middle.
 
     Paper: does not say whether test kernels occur in training; here: none does.
 
@@ -41,6 +43,8 @@ class EnhanceUnetRecipe(Recipe):
     name = "enhance_unet"
     version = "1.0.0"
     scale = 1
+    family = "trajectory"
+    side_fields = ("crop_size", "height", "width")
     crop_size: int = 150
     height: int = 218
     width: int = 178
@@ -51,11 +55,8 @@ class EnhanceUnetRecipe(Recipe):
                 f"`crop_size` must lie in 1..{min(self.height, self.width)}. Got: {self.crop_size}."
             )
 
-    def fit(self, photo: np.ndarray) -> np.ndarray:
+    def fit(self, photo: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
         """Bring a photograph to CelebA's size, unchanged if it already has that size.
-
-        Args:
-          photo: `[H, W, 3]` uint8.
 
         Returns:
           uint8, at most `[height, width, 3]`.
@@ -66,70 +67,44 @@ class EnhanceUnetRecipe(Recipe):
         check_photo(photo, self.crop_size)
         return cover(photo, self.height, self.width)
 
-    def degrade(
-        self, photo: np.ndarray, rng: np.random.Generator, psf: np.ndarray, centred: bool = False
-    ) -> Pair:
-        """Blur a photograph with a kernel and crop a square.
-
-        Args:
-          photo: as for `fit`.
-          rng: source of the square's position.
-          psf: a kernel.
-          centred: whether to crop the central square instead, as in the test.
-
-        Raises:
-          UnfitImage: as `fit`.
-        """
-        sharp, side = self.fit(photo), self.crop_size
-        rows, columns = (length - side for length in sharp.shape[:2])
-        if centred:
+    def degrade(self, sharp: np.ndarray, rng: np.random.Generator, given: Given = NOTHING) -> Pair:
+        """Blur a photograph with a kernel and crop a square, the central one if held out."""
+        photo, side = self.fit(sharp), self.crop_size
+        psf = given.psfs[given.draw_kernel(rng)]
+        rows, columns = (length - side for length in photo.shape[:2])
+        if given.held_out:
             top, left = rows // 2, columns // 2
         else:
             top, left = int(rng.integers(rows + 1)), int(rng.integers(columns + 1))
-        blurry = round_levels(blur_mirrored(sharp, psf, (top, left, side, side)))
+        blurry = round_levels(blur_mirrored(photo, psf, (top, left, side, side)))
         drawn = {"top": top, "left": left, "psf_size": len(psf)}
-        return Pair(blurry, sharp[top : top + side, left : left + side], drawn)
+        return Pair(blurry, photo[top : top + side, left : left + side], drawn)
 
-    def train_kernel(self, image_number: int, image_count: int, pair_number: int) -> int:
-        """Return the kernel number of a training pair.
+    def kernel_number(
+        self, image_number: int, image_count: int, pair_number: int, held_out: bool = False
+    ) -> int:
+        """Return the number of a pair's kernel in the family `trajectory` of `kernel_bank`.
 
         Args:
-          image_number: of the photograph, from 0.
-          image_count: number of training photographs.
-          pair_number: 0 to 39: a kernel of each size, then another of each, …
+          image_number: of the photograph in its split, from 0.
+          image_count: number of photographs in the split.
+          pair_number: of the photograph's pair. In training, 0 to 39: a kernel of each size, then
+            another of each, …; held out, 0 to 7: kernels of one size.
+          held_out: whether the pair is for validation or test.
 
         Returns:
-          0 to 799, the number of a kernel of the family `trajectory` of `kernel_bank`.
+          0 to 799 in training; held out, 0 to 63 beyond `TEST_KERNELS_FROM`.
 
         Raises:
           ValueError: an argument is out of its range.
         """
-        _check_numbers(image_number, image_count, pair_number, TRAIN_PAIRS)
+        for name, value, count in (
+            ("image_number", image_number, image_count),
+            ("pair_number", pair_number, TEST_PAIRS if held_out else TRAIN_PAIRS),
+        ):
+            if not 0 <= value < count:
+                raise ValueError(f"`{name}` must lie in 0..{count - 1}. Got: {value}.")
+        if held_out:
+            size = image_number * _SIZES // image_count
+            return TEST_KERNELS_FROM + pair_number * _SIZES + size
         return image_number * _GROUPS // image_count * TRAIN_PAIRS + pair_number
-
-    def test_kernel(self, image_number: int, image_count: int, pair_number: int) -> int:
-        """Return the kernel number of a test pair; all kernels of a photograph have one size.
-
-        Args:
-          image_number: of the photograph, from 0.
-          image_count: number of test photographs.
-          pair_number: 0 to 7.
-
-        Returns:
-          `TEST_KERNELS_FROM` + 0 to 63, as `train_kernel`.
-
-        Raises:
-          ValueError: an argument is out of its range.
-        """
-        _check_numbers(image_number, image_count, pair_number, TEST_PAIRS)
-        size = image_number * _SIZES // image_count
-        return TEST_KERNELS_FROM + pair_number * _SIZES + size
-
-
-def _check_numbers(image_number: int, image_count: int, pair_number: int, pairs: int) -> None:
-    for name, value, count in (
-        ("image_number", image_number, image_count),
-        ("pair_number", pair_number, pairs),
-    ):
-        if not 0 <= value < count:
-            raise ValueError(f"`{name}` must lie in 0..{count - 1}. Got: {value}.")

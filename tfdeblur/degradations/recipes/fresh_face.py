@@ -1,14 +1,14 @@
 """SCGAN's faces with new draws on each read: size, position, levels, blur and noise."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from tfdeblur.degradations.recipes.base import NOTHING, Given, Recipe
 from tfdeblur.degradations.recipes.geometry import central_square, check_photo, resized
 from tfdeblur.degradations.recipes.noise import check_noise
-from tfdeblur.degradations.recipes.pair import Pair, Recipe
+from tfdeblur.degradations.recipes.pair import Pair
 from tfdeblur.degradations.recipes.scgan_face import ScganFaceRecipe
 from tfdeblur.degradations.recipes.variation import draw_levels
 
@@ -34,6 +34,7 @@ class FreshFaceRecipe(Recipe):
 
     name = "scgan_face_fresh"
     version = "1.0.0"
+    on_reading = True
     stored: int = 160
     side: int = 64
     scale: int = 4
@@ -47,36 +48,28 @@ class FreshFaceRecipe(Recipe):
             least = int(np.ceil(self.side / _LEAST_WINDOW))
             raise ValueError(f"`stored` must be at least {least}. Got: {self.stored}.")
 
-    def make_sharp(self, photo: np.ndarray) -> np.ndarray:
-        """Make the square of a photograph that is stored.
+    @property
+    def default_side(self) -> int:
+        """`side`: the stored square is larger than a target."""
+        return self.side
 
-        Args:
-          photo: `[H, W, 3]` uint8.
-
-        Returns:
-          `[stored, stored, 3]` uint8.
-
-        Raises:
-          UnfitImage: a side of the photograph is shorter.
-        """
+    def fit(self, photo: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Make the square of a photograph that is stored, `[stored, stored, 3]`."""
         check_photo(photo, self.stored)
         return resized(central_square(photo), self.stored, self.stored)
 
-    def draw(
-        self, sharp: np.ndarray, rng: np.random.Generator, bank: Sequence[np.ndarray], side: int
-    ) -> Pair:
+    def draw(self, sharp: np.ndarray, rng: np.random.Generator, given: Given = NOTHING) -> Pair:
         """Draw a training pair from a stored square. See the class for the draws.
 
         Args:
           sharp: `[S, S, 3]` uint8.
           rng: source of every draw.
-          bank: not used; each kernel is drawn.
-          side: of the target in pixels, a multiple of `scale`; 0: the recipe's `side`.
+          given: only the side of `window` is used: of the target, a multiple of `scale`.
 
         Raises:
           ValueError: a window would have to be enlarged.
         """
-        side = side or self.side
+        side = given.window[2] if given.window else self.side
         length = len(sharp)
         least = max(side, round(_LEAST_WINDOW * length))
         if length < side:
@@ -90,14 +83,9 @@ class FreshFaceRecipe(Recipe):
         varied = np.stack([levels[face[..., channel], channel] for channel in range(3)], axis=2)
         return self._fixed(side).degrade(varied, rng)
 
-    def degrade(
-        self, sharp: np.ndarray, rng: np.random.Generator, bank: Sequence[np.ndarray] = ()
-    ) -> Pair:
-        """Degrade a stored square without variation: the whole face at `side` px.
-
-        Args and errors: as `ScganFaceRecipe.degrade`; `bank` is not used.
-        """
-        return self._fixed(self.side).degrade(sharp, rng)
+    def degrade(self, sharp: np.ndarray, rng: np.random.Generator, given: Given = NOTHING) -> Pair:
+        """Degrade a stored square without variation: the whole face at `side` px."""
+        return self._fixed(self.side).degrade(sharp, rng, given)
 
     def _fixed(self, side: int) -> ScganFaceRecipe:
         return ScganFaceRecipe(side, self.scale, self.noise_max, self.noise_stage)

@@ -7,9 +7,10 @@ import numpy as np
 
 from tfdeblur.degradations.kernel_bank import draw_bank
 from tfdeblur.degradations.motion_flow import draw_motion, motion_flow, warp_blur
+from tfdeblur.degradations.recipes.base import Given, Recipe
 from tfdeblur.degradations.recipes.enhance_unet import EnhanceUnetRecipe
 from tfdeblur.degradations.recipes.gfn import GfnRecipe
-from tfdeblur.degradations.recipes.pair import Pair, Recipe, example_rng
+from tfdeblur.degradations.recipes.pair import Pair, example_rng
 from tfdeblur.degradations.recipes.scgan_face import ScganFaceRecipe
 from tfdeblur.degradations.recipes.text import TextRecipe
 from tfdeblur.degradations.recipes.two_branch import TwoBranchRecipe
@@ -48,28 +49,22 @@ class GeneratedRecipe:
         if self.recipe not in GENERATED:
             raise ValueError(f"`recipe` must be one of {GENERATED}. Got: {self.recipe!r}.")
         self._source()
-        _sized(self.recipe, self.patch_size)
+        self._sized()
 
     @property
     def scale(self) -> int:
         """The target's size relative to the degraded image's."""
-        return _sized(self.recipe, self.patch_size).scale
+        return self._sized().scale
 
     @property
     def channels(self) -> int:
         """Channels of both images."""
-        return _RECIPES[self.recipe].channels
+        return self._sized().channels
 
     @property
     def shapes(self) -> dict[str, tuple[int, int, int]]:
         """Shapes of a pair's images: `degraded`, `target` and the extras."""
-        side, small, channels = self.patch_size, self.patch_size // self.scale, self.channels
-        shapes = {"degraded": (small, small, channels), "target": (side, side, channels)}
-        if self.recipe == TwoBranchRecipe.name:
-            shapes |= {"hr_blurry": (side, side, 3), "face_mask": (side, side, 1)}
-        elif self.recipe == GfnRecipe.name:
-            shapes["lr_sharp"] = (small, small, 3)
-        return shapes
+        return self._sized().pair_shapes(self.patch_size, self.patch_size)
 
     def pair(self, seed: int, index: int, split: str) -> Pair:
         """Make pair number `index` of a split; `drawn` holds the paper's recipe's draws.
@@ -79,19 +74,18 @@ class GeneratedRecipe:
         """
         page = self._source().pair(seed, index, split).target
         rng = example_rng(seed, f"generated/{self.recipe}/{split}/{index}")
-        recipe = _sized(self.recipe, self.patch_size)
-        if isinstance(recipe, EnhanceUnetRecipe):
-            return recipe.degrade(page, rng, _bank("trajectory")[rng.integers(_KERNELS)])
-        if isinstance(recipe, WrfnRecipe):
-            return recipe.degrade(recipe.make_sharp(page), rng, _bank("spline"))
-        if isinstance(recipe, TwoBranchRecipe):
-            return recipe.degrade(page, _disc(self.patch_size), rng)
-        if isinstance(recipe, GfnRecipe):
-            side = self.patch_size
-            flow = motion_flow(draw_motion(rng, "strong"), (side, side))
-            return recipe.degrade(round_levels(warp_blur(page, flow)), page)
-        assert isinstance(recipe, ScganFaceRecipe)
-        return recipe.degrade(page, rng)
+        recipe = self._sized()
+        given = Given(
+            psfs=_bank(recipe.family) if recipe.family else (),
+            mask=_disc(self.patch_size) if recipe.masked else None,
+            blurry=_shaken(page, rng) if recipe.paired else None,
+        )
+        return recipe.degrade(recipe.fit(page), rng, given)
+
+    def _sized(self) -> Recipe:
+        """Build the recipe for targets of `patch_size`."""
+        recipe = _RECIPES[self.recipe]
+        return recipe(**dict.fromkeys(recipe.side_fields, self.patch_size))
 
     def _source(self) -> TextRecipe:
         return TextRecipe(
@@ -102,23 +96,15 @@ class GeneratedRecipe:
         )
 
 
-def _sized(name: str, side: int) -> Recipe:
-    """Build a recipe for targets with a different size from the paper's."""
-    if name == "enhance_unet":
-        return EnhanceUnetRecipe(crop_size=side, height=side, width=side)
-    if name == "gfn":
-        return GfnRecipe(patch_size=side)
-    sized: dict[str, type] = {
-        "scgan_face": ScganFaceRecipe,
-        "wrfn": WrfnRecipe,
-        "two_branch": TwoBranchRecipe,
-    }
-    return sized[name](side=side)
-
-
 @lru_cache(maxsize=4)
 def _bank(family: str) -> tuple[np.ndarray, ...]:
     return tuple(kernel.psf for kernel in draw_bank(family, _KERNELS))
+
+
+def _shaken(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Blur a page by the motion of a camera."""
+    flow = motion_flow(draw_motion(rng, "strong"), (len(page), page.shape[1]))
+    return round_levels(warp_blur(page, flow))
 
 
 def _disc(side: int) -> np.ndarray:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfdeblur.degradations.recipes.base import NOTHING, Given, Recipe
 from tfdeblur.degradations.recipes.geometry import patch_positions, resized, size_text
-from tfdeblur.degradations.recipes.pair import Pair, Recipe, UnfitImage
+from tfdeblur.degradations.recipes.pair import Pair, UnfitImage
 from tfdeblur.images.resize import downscale, round_levels
-
-SCALE_LAWS = ("fixed", "random")
 
 
 @dataclass(frozen=True)
@@ -20,8 +19,7 @@ class GfnRecipe(Recipe):
     of 4 -> patches of 256 px every 128 px, without flat ones -> both MATLAB bicubic / 4.
 
     Paper: frames are resized "with three random scales"; here: those of its released code, 0.5, 0.7
-    and 1, or, with `scale_law="random"`, three draws from U(0.5, 1). That code does not round the
-    reduced patches; here all images are 8 bit.
+    and 1. That code does not round the reduced patches; here all images are 8 bit.
 
     Attributes:
       patch_size: side of the square target in pixels, a multiple of `scale`.
@@ -29,17 +27,17 @@ class GfnRecipe(Recipe):
       scales: of the frames, in (0, 1].
       scale: of the pair.
       gradient_min: patches whose sharp image is flatter are dropped; see `is_flat`.
-      scale_law: `fixed` or `random`.
     """
 
     name = "gfn"
     version = "1.1.0"
+    paired = True
+    side_fields = ("patch_size",)
     patch_size: int = 256
     stride: int = 128
     scales: tuple[float, ...] = (1.0, 0.7, 0.5)
     scale: int = 4
     gradient_min: float = 0.005
-    scale_law: str = "fixed"
 
     def __post_init__(self):
         object.__setattr__(self, "scales", tuple(self.scales))  # From JSON it is a list.
@@ -58,14 +56,11 @@ class GfnRecipe(Recipe):
             raise ValueError(
                 f"`gradient_min` must be at least 0 and finite. Got: {self.gradient_min}."
             )
-        if self.scale_law not in SCALE_LAWS:
-            raise ValueError(f"`scale_law` must be 'fixed' or 'random'. Got: {self.scale_law!r}.")
 
-    def frame_scales(self, rng: np.random.Generator) -> tuple[float, ...]:
-        """Return the scales for a pair of frames; draws nothing if they are fixed."""
-        if self.scale_law == "fixed":
-            return self.scales
-        return tuple(float(scale) for scale in rng.uniform(0.5, 1.0, len(self.scales)))
+    @property
+    def extras(self) -> dict[str, tuple[int, int]]:
+        """`lr_sharp`, the reduced sharp image."""
+        return {"lr_sharp": (1, 3)}
 
     def frame_size(self, height: int, width: int, frame_scale: float) -> tuple[int, int]:
         """Return (height, width) of a frame after `frames`."""
@@ -114,19 +109,24 @@ class GfnRecipe(Recipe):
         down, right = np.gradient(sharp.astype(np.float32), axis=(0, 1))
         return float(np.hypot(down, right).mean(dtype=np.float64)) < 255 * self.gradient_min
 
-    def degrade(self, blurry: np.ndarray, sharp: np.ndarray) -> Pair:
+    def degrade(self, sharp: np.ndarray, rng: np.random.Generator, given: Given = NOTHING) -> Pair:
         """Reduce a pair of patches or whole frames; draws nothing.
 
         Args:
-          blurry: `[h, w, 3]` uint8, h and w multiples of `scale`.
-          sharp: `[h, w, 3]` uint8; the target.
+          sharp: `[h, w, 3]` uint8, h and w multiples of `scale`; the target.
+          rng: not used.
+          given: `blurry` is the other frame.
 
         Returns:
           A pair with the extra `lr_sharp`, the reduced sharp image.
 
         Raises:
           UnfitImage: the images differ in size or their sides are not multiples.
+          ValueError: no blurry frame is given.
         """
+        if given.blurry is None:
+            raise ValueError("`blurry` must be given to `gfn`. Got: None.")
+        blurry = given.blurry
         _check_sizes(blurry, sharp)
         if blurry.shape[0] % self.scale or blurry.shape[1] % self.scale:
             raise UnfitImage(

@@ -1,8 +1,8 @@
-"""The pair that a recipe makes, the base class of recipes, and their random generator."""
+"""The pair that a recipe makes, and the random generator that it draws from."""
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -32,25 +32,9 @@ class UnfitImage(ValueError):
     """
 
 
-class Recipe:
-    """Base of all recipes: facts about their pairs. Fields hold all else that affects the pairs.
-
-    Attributes:
-      name: of the data, and of the recipe in a data set's metadata.
-      version: incremented with every change that alters a pair; guarded by golden hashes.
-      scale: the target's size relative to the degraded image's.
-      channels: of both images.
-    """
-
-    name: ClassVar[str]
-    version: ClassVar[str]
-    scale: int
-    channels: ClassVar[int] = 3
-
-    @property
-    def names(self) -> tuple[str, str]:
-        """Feature names of the degraded image and of the target."""
-        return ("lr", "hr") if self.scale > 1 else ("blurry", "sharp")
+def pair_names(scale: int) -> tuple[str, str]:
+    """Return the feature names of the degraded image and of a target `scale` times as large."""
+    return ("lr", "hr") if scale > 1 else ("blurry", "sharp")
 
 
 def example_rng(seed: int, key: str) -> np.random.Generator:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfdeblur.degradations.kernels import blur_mirrored, text_psf
+from tfdeblur.degradations.recipes.base import NOTHING, Given, Recipe
 from tfdeblur.degradations.recipes.geometry import central_square, check_photo, resized
 from tfdeblur.degradations.recipes.noise import check_noise, reduce_noisily
-from tfdeblur.degradations.recipes.pair import Pair, Recipe
+from tfdeblur.degradations.recipes.pair import Pair
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class ScganFaceRecipe(Recipe):
     `TextRecipe`.
 
     Paper: does not state the faces' size; here: 64 px, as implied by its 16 px inputs and the
-    discriminator's size.
+    discriminator's size. No noise is mentioned for the test images; here: held-out ones have none.
 
     Attributes:
       side: of the square target in pixels, a multiple of `scale`.
@@ -43,29 +44,16 @@ class ScganFaceRecipe(Recipe):
             )
         check_noise(self.noise_max, self.noise_stage)
 
-    def fit(self, photo: np.ndarray) -> np.ndarray:
-        """Make the sharp face from a photograph, unchanged if it already has that size.
-
-        Args:
-          photo: `[H, W, 3]` uint8.
-
-        Returns:
-          `[side, side, 3]` uint8.
-
-        Raises:
-          UnfitImage: a side of the photograph is shorter.
-        """
+    def fit(self, photo: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Make the sharp face, `[side, side, 3]`, unchanged if it already has that size."""
         check_photo(photo, self.side)
         return resized(central_square(photo), self.side, self.side)
 
-    def degrade(self, photo: np.ndarray, rng: np.random.Generator) -> Pair:
-        """Degrade a photograph. See the class for the recipe.
-
-        Args and errors: as `fit`.
-        """
-        sharp = self.fit(photo)
+    def degrade(self, sharp: np.ndarray, rng: np.random.Generator, given: Given = NOTHING) -> Pair:
+        """Degrade a face, without noise if it is held out. See the base class."""
+        face = self.fit(sharp)
         psf, drawn = text_psf(rng)
-        noise_std = float(rng.uniform(0.0, self.noise_max))
-        blurred = blur_mirrored(sharp, psf)
+        noise_std = float(rng.uniform(0.0, 0.0 if given.held_out else self.noise_max))
+        blurred = blur_mirrored(face, psf)
         lr = reduce_noisily(blurred, rng, noise_std, self.noise_stage, self.scale)
-        return Pair(lr, sharp, {**drawn, "noise_std": noise_std})
+        return Pair(lr, face, {**drawn, "noise_std": noise_std})

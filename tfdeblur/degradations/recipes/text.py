@@ -12,14 +12,16 @@ from PIL import Image
 from tfdeblur.degradations.kernels import TEXT_PSF_SIZE_MAX, blur, blur_mirrored, text_psf
 from tfdeblur.degradations.page_sources import SPLITS
 from tfdeblur.degradations.pages import COLOUR, DOMAINS, Page, render_page
+from tfdeblur.degradations.recipes.base import NOTHING, Given, Recipe
 from tfdeblur.degradations.recipes.geometry import check_photo, size_text
 from tfdeblur.degradations.recipes.noise import check_noise, reduce_noisily
-from tfdeblur.degradations.recipes.pair import Pair, Recipe, UnfitImage
-from tfdeblur.images.resize import cubic, to_uint8
+from tfdeblur.degradations.recipes.pair import Pair, UnfitImage
+from tfdeblur.images.resize import to_uint8
 
 PAGES_ALIVE = 16  # Alternating between more pages may render them again each time.
 _JPEG_SHARE = 0.3  # Of the inputs in colour, as users' pictures are often JPEGs.
 _QUALITIES = 40, 96
+_IDENTITY = np.ones((1, 1), np.float32)
 _INK = 0.05  # Least standard deviation, as a share of the range, of a patch with ink.
 
 
@@ -30,7 +32,7 @@ class TextRecipe(Recipe):
     sharp page -> disc ⊛ random walk -> Gaussian noise, sigma ~ U(0, 7/255) -> 8 bit -> MATLAB
     bicubic / 4 -> 8 bit. The noise is added to the blurred high-resolution patch, before the
     down-sampling (`noise_stage="hr"`), or after it (`"lr"`); the paper's "blurred patches" does not
-    say which.
+    say which. No noise is mentioned for the test images; `degrade` adds none to held-out ones.
 
     The domain `colour` is not from the paper: there, three inputs in ten also pass through JPEG at
     a quality from 40 to 95 (`jpeg_quality`; 100: none).
@@ -44,7 +46,8 @@ class TextRecipe(Recipe):
     """
 
     name = "scgan_text"
-    version = "1.0.0"
+    version = "1.1.0"
+    side_fields = ("patch_size",)
     patch_size: int = 64
     patches_per_page: int = 16
     scale: int = 4
@@ -71,8 +74,7 @@ class TextRecipe(Recipe):
     @property
     def shapes(self) -> dict[str, tuple[int, int, int]]:
         """Shapes of a pair's images: `degraded` and `target`."""
-        side, small = self.patch_size, self.patch_size // self.scale
-        return {"degraded": (small, small, 3), "target": (side, side, 3)}
+        return self.pair_shapes(self.patch_size, self.patch_size)
 
     def pair(self, seed: int, index: int, split: str) -> Pair:
         """Make pair number `index` of a split, from a rendered page. See the class for the recipe.
@@ -94,13 +96,8 @@ class TextRecipe(Recipe):
         rows = slice(top - border, top + side + border)
         region = page.image[rows, left - border : left + side + border]
         noise_std = float(rng.uniform(0.0, self.noise_max))
-        blurred = blur(region, psf)
-        if self.noise_stage == "hr":
-            blurred = blurred + noise_std * rng.standard_normal(blurred.shape, np.float32)
-        lr = _shrink(to_uint8(blurred).astype(np.float32) / 255, self.scale)
-        if self.noise_stage == "lr":
-            lr = lr + noise_std * rng.standard_normal(lr.shape, np.float32)
-        degraded = to_uint8(lr)
+        blurred = 255 * blur(region, psf)
+        degraded = reduce_noisily(blurred, rng, noise_std, self.noise_stage, self.scale)
         if self.domain == COLOUR:
             quality = int(rng.integers(*_QUALITIES)) if rng.random() < _JPEG_SHARE else 100
             drawn["jpeg_quality"] = quality
@@ -116,51 +113,35 @@ class TextRecipe(Recipe):
         }
         return Pair(degraded, to_uint8(hr), drawn)
 
-    def degrade(self, page: np.ndarray, rng: np.random.Generator) -> Pair:
+    def degrade(self, sharp: np.ndarray, rng: np.random.Generator, given: Given = NOTHING) -> Pair:
         """Cut a random patch from a user's page and degrade it.
 
-        The blur sees the patch's real surroundings, mirrored where the page ends.
+        The blur sees the patch's real surroundings, mirrored where the page ends. A page that is
+        already blurred is only made noisy and reduced: for the pairs published by Hradiš et al.,
+        from which SCGAN's were cut.
 
         Args:
-          page: `[H, W, 3]` uint8, sharp.
+          sharp: `[H, W, 3]` uint8, the page.
           rng: source of every draw.
+          given: `blurry` is the page if it is already blurred.
 
         Raises:
-          UnfitImage: the page is smaller than the patch.
+          UnfitImage: the page is smaller than the patch, or its two images differ in size.
         """
-        side = self.patch_size
-        psf, drawn = text_psf(rng)
-        top, left = self._position_on(page, rng)
-        noise_std = float(rng.uniform(0.0, self.noise_max))
-        blurred = blur_mirrored(page, psf, (top, left, side, side))
-        lr = reduce_noisily(blurred, rng, noise_std, self.noise_stage, self.scale)
-        hr = page[top : top + side, left : left + side]
-        return Pair(lr, hr, {**drawn, "noise_std": noise_std, "top": top, "left": left})
-
-    def reduce(self, blurry: np.ndarray, sharp: np.ndarray, rng: np.random.Generator) -> Pair:
-        """Cut a random patch from an already blurred page; add noise and reduce it.
-
-        For the pairs published by Hradiš et al., from which SCGAN's were cut.
-
-        Args:
-          blurry: `[H, W, 3]` uint8.
-          sharp: the same page, of the same shape.
-          rng: source of every draw.
-
-        Raises:
-          UnfitImage: the page is smaller than the patch, or the images differ in size.
-        """
-        if blurry.shape != sharp.shape:
+        psf, drawn = text_psf(rng) if given.blurry is None else (_IDENTITY, {})
+        page = sharp if given.blurry is None else given.blurry
+        if page.shape != sharp.shape:
             raise UnfitImage(
                 f"must be as large as the sharp image, {size_text(sharp)} px. "
-                f"Got: {size_text(blurry)}."
+                f"Got: {size_text(page)}."
             )
-        side = self.patch_size
         top, left = self._position_on(sharp, rng)
-        noise_std = float(rng.uniform(0.0, self.noise_max))
-        patch = (slice(top, top + side), slice(left, left + side))
-        lr = reduce_noisily(blurry[patch], rng, noise_std, self.noise_stage, self.scale)
-        return Pair(lr, sharp[patch], {"noise_std": noise_std, "top": top, "left": left})
+        noise_std = float(rng.uniform(0.0, 0.0 if given.held_out else self.noise_max))
+        side = self.patch_size
+        blurred = blur_mirrored(page, psf, (top, left, side, side))
+        lr = reduce_noisily(blurred, rng, noise_std, self.noise_stage, self.scale)
+        hr = sharp[top : top + side, left : left + side]
+        return Pair(lr, hr, {**drawn, "noise_std": noise_std, "top": top, "left": left})
 
     def _page_side(self) -> int:
         """Side that fits the patch and the blur's border; larger for several patches per page."""
@@ -182,27 +163,6 @@ class TextRecipe(Recipe):
             if cv2.meanStdDev(patch)[1][1] > least:  # Of green.
                 break
         return top, left
-
-
-def _shrink(image: np.ndarray, scale: int) -> np.ndarray:
-    """Reduce float32 `[H, W, C]` like `downscale`, but sum in float32, weight by weight.
-
-    Version 1.0.0 has always done so; float64 would change one value in 100,000 by a level.
-    """
-    if scale == 1:
-        return image
-    first = -(3 * scale // 2)  # First source pixel that an output pixel sees, relative to its own.
-    distance = (np.arange(first, scale - first) - (scale - 1) / 2) / scale
-    weights = cubic(distance)
-    weights = (weights / weights.sum()).astype(np.float32)
-    for _ in range(2):
-        padded = np.pad(image, ((-first, -first), (0, 0), (0, 0)), "symmetric")
-        parts = (
-            weight * padded[start : start + len(image) : scale]
-            for start, weight in enumerate(weights)
-        )
-        image = sum(parts).swapaxes(0, 1)
-    return image
 
 
 def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:

@@ -12,13 +12,14 @@ from tfdeblur.degradations.motion_flow import (
     quantise_flow,
     warp_blur,
 )
+from tfdeblur.degradations.recipes.base import NOTHING, Given, Recipe
 from tfdeblur.degradations.recipes.geometry import (
     central_square,
     check_photo,
     resized,
     size_text,
 )
-from tfdeblur.degradations.recipes.pair import Pair, Recipe, UnfitImage
+from tfdeblur.degradations.recipes.pair import Pair, UnfitImage
 from tfdeblur.images.resize import downscale, resize_bicubic, round_levels, to_uint8
 
 COMPOSITES = ("soft", "hard")
@@ -44,6 +45,7 @@ class TwoBranchRecipe(Recipe):
 
     name = "two_branch"
     version = "1.0.0"
+    masked = True
     side: int = 256
     scale: int = 8
     level: str = "mild"
@@ -63,23 +65,31 @@ class TwoBranchRecipe(Recipe):
         if self.composite not in COMPOSITES:
             raise ValueError(f"`composite` must be 'soft' or 'hard'. Got: {self.composite!r}.")
 
-    def degrade(self, photo: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Pair:
+    @property
+    def extras(self) -> dict[str, tuple[int, int]]:
+        """`hr_blurry`, from which `lr` is made, and `face_mask`."""
+        return {"hr_blurry": (self.scale, 3), "face_mask": (self.scale, 1)}
+
+    def degrade(self, sharp: np.ndarray, rng: np.random.Generator, given: Given = NOTHING) -> Pair:
         """Degrade a photograph. See the class for the recipe.
 
         Args:
-          photo: `[H, W, 3]` uint8.
-          mask: `[h, w]`, where the face is: uint8 up to 255, or float or bool up to 1. It may
-            differ in size from the photograph, but must cover the same area.
+          sharp: `[H, W, 3]` uint8.
           rng: source of the motion.
+          given: `mask` may differ in size from the photograph, but must cover the same area.
 
         Returns:
-          A pair with the extras `hr_blurry`, `[side, side, 3]`, from which `lr` was made, and
-          `face_mask`, `[side, side, 1]` of 0 and 255.
+          A pair with the extras `hr_blurry`, `[side, side, 3]`, and `face_mask`, `[side, side, 1]`
+          of 0 and 255.
 
         Raises:
           UnfitImage: a side of the photograph is shorter than `side`, the mask has another aspect
             ratio, or it shows no face.
+          ValueError: no mask is given.
         """
+        if given.mask is None:
+            raise ValueError("`mask` must be given to `two_branch`. Got: None.")
+        photo, mask = sharp, given.mask
         check_photo(photo, self.side)
         rows, columns = photo.shape[:2]
         if abs(mask.shape[0] * columns - mask.shape[1] * rows) > max(rows, columns):

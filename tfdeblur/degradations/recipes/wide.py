@@ -1,14 +1,14 @@
 """Arbitrary photographs: squares of any picture, varied and blurred anew on each read."""
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from tfdeblur.degradations.recipes.base import NOTHING, Given, Recipe
 from tfdeblur.degradations.recipes.geometry import central_square, check_photo, resized
-from tfdeblur.degradations.recipes.pair import Pair, Recipe
+from tfdeblur.degradations.recipes.pair import Pair
 from tfdeblur.degradations.recipes.variation import draw_levels
 from tfdeblur.degradations.recipes.wrfn import WrfnRecipe
 
@@ -41,6 +41,8 @@ class WideRecipe(Recipe):
     version = "1.0.0"
     scale = 1
     channels = 1
+    family = "wide"
+    on_reading = True
     side: int = 320
     noise_max: float = 0.02
     largest: int = 1280
@@ -56,7 +58,7 @@ class WideRecipe(Recipe):
                 f"`largest` must be at least `side`, {self.side}. Got: {self.largest}."
             )
 
-    def cut(self, photo: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+    def fit(self, photo: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
         """Cut a sharp square out of a photograph, with up to four more draws if it is flat.
 
         Args:
@@ -113,27 +115,23 @@ class WideRecipe(Recipe):
         top, left = (int(at) for at in rng.integers(0, size - side + 1, 2))
         return np.ascontiguousarray(image)[..., None], (top, left, side)
 
-    def draw(
-        self, sharp: np.ndarray, rng: np.random.Generator, bank: Sequence[np.ndarray], side: int
-    ) -> Pair:
-        """Draw a training pair: `vary`, then `degrade` the window. `side` 0 takes the whole."""
-        image, window = self.vary(sharp, rng, side or len(sharp))
-        return self.degrade(image, rng, bank, window)
+    def draw(self, sharp: np.ndarray, rng: np.random.Generator, given: Given = NOTHING) -> Pair:
+        """Draw a training pair: `vary`, then `degrade` a window, of which only the side is given.
 
-    def degrade(
-        self,
-        sharp: np.ndarray,
-        rng: np.random.Generator,
-        bank: Sequence[np.ndarray],
-        window: tuple[int, int, int] | None = None,
-    ) -> Pair:
+        Args and errors: as `vary` and `degrade`; without a window, the whole square is used.
+        """
+        side = given.window[2] if given.window else len(sharp)
+        image, window = self.vary(sharp, rng, side)
+        return self.degrade(image, rng, dataclasses.replace(given, window=window))
+
+    def degrade(self, sharp: np.ndarray, rng: np.random.Generator, given: Given = NOTHING) -> Pair:
         """Blur an image, grey or not, with a kernel drawn from a bank, and add noise.
 
         Args and errors: as `WrfnRecipe.degrade`; a `sharp` of `[H, W, 3]` is converted to grey.
         """
         grey = _grey(sharp)[..., None] if sharp.shape[2] == 3 else sharp
         noise_std = float(rng.uniform(0.0, self.noise_max))
-        pair = WrfnRecipe(noise_std=noise_std).degrade(grey, rng, bank, window)
+        pair = WrfnRecipe(noise_std=noise_std).degrade(grey, rng, given)
         return dataclasses.replace(pair, drawn={**pair.drawn, "noise_std": noise_std})
 
 

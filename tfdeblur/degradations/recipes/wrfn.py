@@ -1,15 +1,15 @@
 """WRFN's faces (Jin et al. 2018, §5): grey, and blurred anew on each read."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from tfdeblur.degradations.kernels import blur_mirrored
+from tfdeblur.degradations.recipes.base import NOTHING, Given, Recipe
 from tfdeblur.degradations.recipes.geometry import central_square, check_photo, resized
 from tfdeblur.degradations.recipes.noise import add_noise
-from tfdeblur.degradations.recipes.pair import Pair, Recipe
+from tfdeblur.degradations.recipes.pair import Pair
 from tfdeblur.images.resize import round_levels
 
 
@@ -31,6 +31,8 @@ class WrfnRecipe(Recipe):
     version = "1.0.0"
     scale = 1
     channels = 1
+    family = "spline"
+    on_reading = True
     side: int = 320
     noise_std: float = 0.01
 
@@ -40,48 +42,31 @@ class WrfnRecipe(Recipe):
         if not 0 <= self.noise_std <= 1:
             raise ValueError(f"`noise_std` must lie in [0, 1]. Got: {self.noise_std}.")
 
-    def make_sharp(self, photo: np.ndarray) -> np.ndarray:
-        """Make the sharp grey face from a photograph.
+    def fit(self, photo: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Make the sharp grey face from a photograph, `[side, side, 1]`.
 
         Grey is full-range BT.601, 0.299 R + 0.587 G + 0.114 B, as MATLAB's rgb2gray.
-
-        Args:
-          photo: `[H, W, 3]` uint8.
-
-        Returns:
-          `[side, side, 1]` uint8.
-
-        Raises:
-          UnfitImage: a side of the photograph is shorter.
         """
         check_photo(photo, self.side)
         grey = cv2.cvtColor(central_square(photo), cv2.COLOR_RGB2GRAY)
         return resized(grey, self.side, self.side)[..., None]
 
-    def degrade(
-        self,
-        sharp: np.ndarray,
-        rng: np.random.Generator,
-        bank: Sequence[np.ndarray],
-        window: tuple[int, int, int] | None = None,
-    ) -> Pair:
+    def degrade(self, sharp: np.ndarray, rng: np.random.Generator, given: Given = NOTHING) -> Pair:
         """Blur a grey image with a kernel drawn from a bank, and add noise.
 
         Args:
           sharp: `[H, W, 1]` uint8.
           rng: source of the kernel's number and the noise.
-          bank: kernels `[S, S]` float32.
-          window: top, left and side in pixels of the square to compute. Its blur equals that part
-            of the blurred whole image; its noise is drawn only for the window.
+          given: `psfs` is the bank. The blur of a `window` equals that part of the blurred whole
+            image; the noise is drawn only for the window.
 
         Raises:
           ValueError: the bank is empty, its kernel is invalid, or the window leaves the image.
         """
-        if not bank:
-            raise ValueError("`bank` must hold at least one kernel. Got: none.")
+        window = given.window
         top, left, height, width = (*window, window[2]) if window else (0, 0, *sharp.shape[:2])
-        kernel = int(rng.integers(len(bank)))
-        blurred = blur_mirrored(sharp, bank[kernel], (top, left, height, width))
+        kernel = given.draw_kernel(rng)
+        blurred = blur_mirrored(sharp, given.psfs[kernel], (top, left, height, width))
         blurry = round_levels(add_noise(blurred, rng, 255 * self.noise_std))
         target = sharp[top : top + height, left : left + width]
         return Pair(blurry, target, {"kernel": kernel})
