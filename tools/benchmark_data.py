@@ -1,6 +1,5 @@
 """Time making or reading training pairs: tfdeblur benchmark data
 
-  tfdeblur benchmark data
   tfdeblur benchmark data --recipe=wrfn,gfn --rounds=9 --json=speed.json
   tfdeblur benchmark data --images=photos
   tfdeblur benchmark data --prepared=blurred_text/x4 --data_dir=prepared --batch_size=16
