@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import toy_gan
 
 from tfdeblur.training import launch, train
 from tfdeblur.training.stop_signal import Interrupted
@@ -68,7 +69,9 @@ def test_workers_share_a_dry_run(run, launched):
 
 def test_a_dry_run_writes_nothing(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, out, err = run("train", *TINY, "--dry_run", f"--workdir={tmp_path / 'run'}")
+    config = (f"--config={toy_gan.__file__}", "--config.model.objective=pixel")
+    steps = "--config.train.steps=8"
+    code, out, err = run("train", *config, steps, "--dry_run", f"--workdir={tmp_path / 'run'}")
     assert code == 0, err
     values, rest = json.JSONDecoder().raw_decode(out)
     assert values["train"]["batch_size"] == 2
