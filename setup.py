@@ -54,6 +54,11 @@ EXTRAS = {
         f"tensorflow-serving-api==2.15.1{FIRST}",
         f"tensorflow-serving-api{SECOND_TENSORFLOW}{SECOND}",
     ],
+    "ocr": [
+        "rapidfuzz>=3",
+        "rapidocr>=3.10,<4",  # its wheel holds the models
+        "onnxruntime>=1.23",  # one of the engines that rapidocr can use, and does not require
+    ],
     "demo": ["gradio>=6,<7"],
     "dev": [
         "build>=1.2",
@@ -112,6 +117,7 @@ setup(
     python_requires=">=3.10",
     install_requires=[
         "absl-py>=2",
+        "Jinja2>=3.1",
         "ai-edge-litert>=2",
         "numpy>=1.26",
         "opencv-python-headless>=4.8",
@@ -124,6 +130,7 @@ setup(
     package_data={
         "tfdeblur.degradations": ["page_sources/**/*"],
         "tfdeblur.evaluation": ["tables/**/*"],
+        "tfdeblur.reporting": ["page.html.jinja"],
         "tfdeblur_datasets": ["**/*"],
         "tfdeblur_models": ["**/*"],
     },

@@ -15,7 +15,6 @@ from tfdeblur.export import check_images, gate, publish
 from tfdeblur.images.files import write_image
 from tfdeblur.inference.batch import restore_files
 from tfdeblur.inference.restorer import Restorer, UnfitSize
-from tfdeblur.models.two_branch import TwoBranchConfig
 
 SIDE = 16
 RULE = "the image must be 16x16 px, the one size that this model takes. Got: 13x16."
@@ -26,10 +25,9 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    """A thin two-branch network, exported: (version folder, the network as a function)."""
-    config = TwoBranchConfig(width=1, input_size=SIDE, use_upcnn=False, perceptual_weight=0.0)
-    generator = config.build_generator()
+def published(make_small, tmp_path_factory):
+    """A small network, exported for one size: (version folder, the network as a function)."""
+    config, generator = make_small(fixed_input_size=SIDE)
     folder = publish.export_model(
         generator,
         config,
@@ -47,7 +45,7 @@ def test_the_size_is_stated(published):
     assert metadata["parity"]["sizes"] == [[16, 16]]
     signature = metadata["signatures"]["serving_default"]
     assert signature["inputs"]["images"]["shape"] == [-1, 16, 16, 3]
-    assert signature["outputs"]["restored"]["shape"] == [-1, 128, 128, 3]
+    assert signature["outputs"]["restored"]["shape"] == [-1, 64, 64, 3]
 
 
 @pytest.mark.parametrize("runtime", ["litert", "saved_model", "lone file"])
@@ -58,7 +56,7 @@ def test_its_size_is_restored_and_others_are_refused(published, tmp_path, runtim
         restorer = Restorer.load(tmp_path / "lone.tflite")
     else:
         restorer = Restorer.load(folder, runtime)
-    assert (restorer.scale, restorer.fixed_size) == (8, (16, 16))
+    assert (restorer.scale, restorer.fixed_size) == (4, (16, 16))
     image = noise(SIDE, SIDE, seed=11)
     restored = restorer.restore(image)
     assert np.abs(restored.astype(int) - reference(image)).max() <= 1
@@ -76,9 +74,9 @@ def test_the_file_of_another_size_is_named_and_the_others_go_on(published, tmp_p
 
 
 def test_the_pair_of_another_size_is_named_and_the_others_are_scored(published):
-    pairs = [(str(width), noise(16, width), noise(128, 8 * width)) for width in (16, 13)]
+    pairs = [(str(width), noise(16, width), noise(64, 4 * width)) for width in (16, 13)]
     restorer = Restorer.load(published[0])
-    scores = score_pairs(restorer.restore, pairs, 8, make_protocol("rgb", 8))
+    scores = score_pairs(restorer.restore, pairs, 4, make_protocol("rgb", 4))
     assert [image.id for image in scores.images] == ["16"]
     assert scores.failed == {"13": f"pair '13': {RULE}"}
 

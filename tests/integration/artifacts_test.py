@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from toy_gan import ToyConfig
 
 from tfdeblur.export.gate import restore_in_memory
 from tfdeblur.export.publish import export_model
-from tfdeblur.models.scgan import SCGANConfig
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "export.md"
 OURS = ("tfdeblur", "tfdeblur_tools", "tfdeblur_configs", "tfdeblur_models", "tfdeblur_datasets")
@@ -63,9 +63,9 @@ def read(path: Path) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    """A folder with a small exported SCGAN and two pictures, and the generator as a function."""
+    """A folder with the exported toy and two pictures, and its generator as a function."""
     folder = tmp_path_factory.mktemp("site")
-    model_config = SCGANConfig(width=8)
+    model_config = ToyConfig()
     generator = model_config.build_generator()
     rng = np.random.default_rng(3)
     sizes = [(12, 16), (9, 20), (21, 12), (7, 7), (1, 5)] * 2

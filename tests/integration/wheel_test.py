@@ -73,8 +73,9 @@ def environment(wheel, tmp_path_factory, request):
     if found.returncode:
         pytest.skip(f"Python {' or '.join(versions)} is not on this machine")
     venv = tmp_path_factory.mktemp("clean") / "venv"
-    subprocess.run([found.stdout.strip(), "-m", "venv", venv], check=True)
-    install = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--only-binary=:all:"]
+    subprocess.run([found.stdout.strip(), "-m", "venv", "--without-pip", venv], check=True)
+    install = [sys.executable, "-m", "pip", "--python", venv / "bin" / "python", "install"]
+    install += ["--quiet", "--no-compile", "--only-binary=:all:"]
     pinned = ["--constraint", constraints] if constraints else []
     subprocess.run([*install, *pinned, wheel], check=True)
     return venv / "bin"

@@ -53,7 +53,7 @@ def test_tags_are_balanced_and_texts_survive(page):
 
 def test_nothing_is_injected_or_fetched(page):
     assert "<script" not in page and "<b>" not in page
-    assert 'alt="a &quot;quoted&quot; &lt;caption&gt;"' in page
+    assert 'alt="a &#34;quoted&#34; &lt;caption&gt;"' in page
     assert not re.search(r"https?://|url\(|@import|<link", page)
     assert set(re.findall(r'src="([^:]+):', page)) == {"data"}
 
@@ -62,6 +62,11 @@ def test_picture_decodes_to_the_same_pixels(page):
     data = re.search(r'src="data:image/png;base64,([^"]+)"', page).group(1)
     image = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
     np.testing.assert_array_equal(image, np.arange(24, dtype=np.uint8).reshape(2, 4, 3))
+
+
+def test_a_part_that_is_no_markup_is_escaped():
+    assert "<p>&lt;b&gt;</p>" in build_page("x", [paragraph("<b>")])
+    assert "\n&lt;b&gt;\n" in build_page("x", ["<b>"])
 
 
 def test_table_cells():

@@ -15,14 +15,14 @@ def test_recipes_are_timed_in_a_process_with_one_thread(run, tmp_path):
     write_image(tmp_path / "photos" / "a.png", np.full((40, 50, 3), 90, np.uint8))
     quick = ("--rounds=2", "--seconds=0.01", f"--json={tmp_path / 'speed.json'}")
     images = f"--images={tmp_path / 'photos'}"
-    code, out, err = run("benchmark", "data", "--recipe=gfn,spline_kernel", images, *quick)
+    code, out, err = run("benchmark", "data", "--recipe=scgan_face,spline_kernel", images, *quick)
     assert code == 0, err
     lines = out.splitlines()
     assert lines[2] == "Pairs per second and core, one thread: median (least-most)"
     rate = r" +[\d.]+ \([\d.]+-[\d.]+\)"
-    assert re.fullmatch(f"gfn{rate}{rate}{rate}", lines[4])
+    assert re.fullmatch(f"scgan_face{rate}{rate}{rate}", lines[4])
     measured = json.loads((tmp_path / "speed.json").read_text())
-    assert [result["name"] for result in measured["recipes"]] == ["gfn", "spline_kernel"]
+    assert [result["name"] for result in measured["recipes"]] == ["scgan_face", "spline_kernel"]
     assert set(measured) == {"machine", "recipes"}
     assert str(tmp_path) not in json.dumps(measured)
 

@@ -8,6 +8,7 @@ import pytest
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.utils import gcs_utils
 
+from tfdeblur.data.build import shards
 from tfdeblur_tools.builders import find_builders
 
 
@@ -89,10 +90,27 @@ def test_wrong_usage_says_what_is_right(run, tmp_path, arguments, message):
     assert err.startswith("tfdeblur data build: ") and message in err
 
 
+PAGES = ("data", "build", "blurred_text/pages", "--count=12")
+
+
+def _check_that_nothing_is_finished_and_resume(run, data_dir):
+    folder = data_dir / "blurred_text" / "pages_count12"
+    assert not (folder / "1.1.0").exists()
+    with pytest.raises(tfds.core.DatasetNotFoundError):
+        tfds.core.read_only_builder.builder_from_files(
+            "blurred_text", config="pages_count12", data_dir=data_dir
+        )
+    code, out, _ = run(*PAGES, f"--data_dir={data_dir}")
+    assert code == 0
+    assert out.startswith("resumed: ")
+    assert "of 3 files were there\nPrepared: blurred_text/pages_count12 1.1.0: 12 train" in out
+    assert not list(folder.glob("partial.*"))
+
+
+@pytest.mark.slow
 def test_killed_build_leaves_nothing_finished_and_goes_on(run, tmp_path):
-    build = ("data", "build", "blurred_text/pages", f"--data_dir={tmp_path}", "--count=12")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tfdeblur_tools.main", *build],
+        [sys.executable, "-m", "tfdeblur_tools.main", *PAGES, f"--data_dir={tmp_path}"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -102,17 +120,22 @@ def test_killed_build_leaves_nothing_finished_and_goes_on(run, tmp_path):
     assert process.poll() is None, "the build ended before it could be killed"
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+    _check_that_nothing_is_finished_and_resume(run, tmp_path)
 
-    assert not (folder / "1.1.0").exists()
-    with pytest.raises(tfds.core.DatasetNotFoundError):
-        tfds.core.read_only_builder.builder_from_files(
-            "blurred_text", config="pages_count12", data_dir=tmp_path
-        )
-    code, out, _ = run(*build)
-    assert code == 0
-    assert out.startswith("resumed: ")
-    assert "of 3 files were there\nPrepared: blurred_text/pages_count12 1.1.0: 12 train" in out
-    assert not list(folder.glob("partial.*"))
+
+def test_interrupted_build_leaves_nothing_finished_and_goes_on(run, tmp_path, monkeypatch):
+    """After its first file, in this process."""
+    write = shards._write_whole
+
+    def write_and_stop(*arguments):
+        write(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shards, "_write_whole", write_and_stop)
+        code, _, err = run(*PAGES, f"--data_dir={tmp_path}")
+    assert (code, err) == (130, "tfdeblur data build: interrupted\n")
+    _check_that_nothing_is_finished_and_resume(run, tmp_path)
 
 
 def test_failed_overwrite_keeps_what_was_there(run, tmp_path, monkeypatch):

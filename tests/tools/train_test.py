@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import toy_gan
 
 from tfdeblur.training import launch, train
 from tfdeblur.training.stop_signal import Interrupted
@@ -66,15 +67,11 @@ def test_workers_share_a_dry_run(run, launched):
     assert "--dry_run" in launched[0][0]
 
 
-def test_a_dry_run_writes_nothing(run, tmp_path_factory, tmp_path, monkeypatch):
-    config = tmp_path_factory.mktemp("configs") / "toy.py"
-    config.write_text(
-        "from toy_gan import toy_experiment\n"
-        "def get_config():\n"
-        "    return toy_experiment(steps=8, objective='pixel')\n"
-    )
+def test_a_dry_run_writes_nothing(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, out, err = run("train", f"--config={config}", "--dry_run", f"--workdir={tmp_path / 'r'}")
+    config = (f"--config={toy_gan.__file__}", "--config.model.objective=pixel")
+    steps = "--config.train.steps=8"
+    code, out, err = run("train", *config, steps, "--dry_run", f"--workdir={tmp_path / 'run'}")
     assert code == 0, err
     values, rest = json.JSONDecoder().raw_decode(out)
     assert values["train"]["batch_size"] == 2

@@ -1,11 +1,12 @@
 """`tfdeblur trial`: what it prints, and when it fails."""
 
 import pytest
+import toy_gan
 
 from tfdeblur.stack import keras
 from tfdeblur_tools.main import main
 
-QUICK = ["trial", "--config=scgan_text:quicktest", "--config.runtime.precision=float32"]
+QUICK = ["trial", f"--config={toy_gan.__file__}"]
 
 
 @pytest.fixture(autouse=True)

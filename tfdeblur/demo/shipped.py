@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from tfdeblur.data.config import DataConfig
 from tfdeblur.data.pairs import ImagePair
@@ -36,7 +37,7 @@ class Chapter:
     """
 
     summary: dict[str, Any]
-    parts: list[str]
+    parts: list[Markup]
 
 
 def score_shipped() -> Chapter:
@@ -81,7 +82,7 @@ def print_table(title: str, systems: Mapping[str, Scores]) -> None:
         print(f"{name:<28} {psnr:>9} {ssim:>8}")
 
 
-def html_table(systems: Mapping[str, Scores]) -> str:
+def html_table(systems: Mapping[str, Scores]) -> Markup:
     """Return the mean PSNR and SSIM of each system as HTML."""
     return html.table(("", "PSNR (dB)", "SSIM"), _rows(systems))
 

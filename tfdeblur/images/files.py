@@ -103,7 +103,15 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
     See `read_photo` for conversions, arguments and errors.
     """
-    photo = read_photo(path, max_pixels=max_pixels)
+    return _on_white(read_photo(path, max_pixels=max_pixels))
+
+
+def to_rgb(image: Image.Image) -> np.ndarray:
+    """Convert a PIL image to `[H, W, 3] uint8` RGB, as `read_image` would read its file."""
+    return _on_white(_convert(ImageOps.exif_transpose(image), "the picture"))
+
+
+def _on_white(photo: Photo) -> np.ndarray:
     if photo.alpha is None:
         return photo.rgb
     alpha = photo.alpha[..., None].astype(np.uint32)
@@ -126,8 +134,8 @@ def _first_bytes(path: Path) -> bytes:
         return file.read(12)
 
 
-def _convert(image: Image.Image, path: Path) -> Photo:
-    """Resolve mode, transparency and colour profile."""
+def _convert(image: Image.Image, name: str | Path) -> Photo:
+    """Resolve mode, transparency and colour profile; warnings name the picture."""
     profile = image.info.get("icc_profile")
     alpha = None
     if image.mode.startswith("I"):  # 16-bit grey
@@ -142,10 +150,10 @@ def _convert(image: Image.Image, path: Path) -> Photo:
         image = image.convert("RGB")
     elif image.mode not in ("L", "RGB", "CMYK"):
         image = image.convert("RGB")
-    return Photo(np.asarray(_to_srgb(image, profile, path)), alpha)
+    return Photo(np.asarray(_to_srgb(image, profile, name)), alpha)
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> Image.Image:
+def _to_srgb(image: Image.Image, profile: bytes | None, name: str | Path) -> Image.Image:
     """Convert L, RGB or CMYK to sRGB; report and ignore a profile that does not fit."""
     if profile:
         try:
@@ -160,7 +168,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> Image.Ima
             if converted is not None:
                 return converted
         except (ImageCms.PyCMSError, OSError) as error:
-            logging.warning("%s: its ICC profile is left aside, taken as sRGB: %s", path, error)
+            logging.warning("%s: its ICC profile is left aside, taken as sRGB: %s", name, error)
     return image.convert("RGB")
 
 

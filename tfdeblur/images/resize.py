@@ -4,7 +4,8 @@ The low-resolution images of all five papers are bicubic in the sense of MATLAB'
 cubic with a = -0.5, stretched by the scale when shrinking (anti-aliasing), mirrored at the borders.
 Interpolation runs in floating point throughout, in float64 so that every machine rounds to the same
 8 bits; MATLAB itself rounds uint8 images between the two axes, which moves a value by at most one
-level.
+level. By hand, as no light library does the same: OpenCV takes a = -0.75 and does not stretch the
+cubic, Pillow renormalises at the borders.
 """
 
 from functools import lru_cache

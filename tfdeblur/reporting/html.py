@@ -1,6 +1,7 @@
 """Self-contained HTML pages of text, tables and pictures that load nothing from elsewhere.
 
-The functions below return markup and escape all text arguments. `build_page` joins their results:
+The functions below fill the macros of page.html.jinja, which escape all text. `build_page` joins
+their results:
 
     page = build_page("Results", [paragraph("On 64 pages."), table(["", "PSNR"], rows)])
 """
@@ -8,74 +9,50 @@ The functions below return markup and escape all text arguments. `build_page` jo
 import base64
 import io
 from collections.abc import Iterable, Sequence
-from html import escape
-from string import Template
+from typing import Any
 
 import numpy as np
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 from PIL import Image
 
-_PAGE = Template("""\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem;
-       color: #222; background: #fff; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { border-bottom: 1px solid #ccc; padding: .3rem .8rem; text-align: right; }
-th:first-child, td:first-child { text-align: left; }
-figure { margin: 1.5rem 0; }
-img { max-width: 100%; border: 1px solid #ccc; }
-figcaption { color: #555; }
-</style>
-</head>
-<body>
-<h1>$title</h1>
-$body
-</body>
-</html>
-""")
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("tfdeblur.reporting", "."), autoescape=True, trim_blocks=True
+)
+_MACROS: Any = _ENVIRONMENT.get_template("page.html.jinja").module
 
 
-def build_page(title: str, parts: Iterable[str]) -> str:
+def build_page(title: str, parts: Iterable[Markup]) -> str:
     """Return a full page with `title` (text) above `parts` (markup from the functions below)."""
-    return _PAGE.substitute(title=escape(title), body="\n".join(parts))
+    return _MACROS.page(title, parts)
 
 
-def heading(text: str) -> str:
+def heading(text: str) -> Markup:
     """Return a section heading."""
-    return f"<h2>{escape(text)}</h2>"
+    return _MACROS.heading(text)
 
 
-def paragraph(text: str) -> str:
+def paragraph(text: str) -> Markup:
     """Return a paragraph."""
-    return f"<p>{escape(text)}</p>"
+    return _MACROS.paragraph(text)
 
 
-def table(headers: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table; cells are converted with `str` and escaped.
+def table(headers: Sequence[object], rows: Iterable[Sequence[object]]) -> Markup:
+    """Return a table; cells are converted with `str`.
 
     Raises:
       ValueError: a row has more or fewer cells than `headers`.
     """
-    lines = ["<table>", _table_row("th", headers)]
+    rows = list(rows)
     for row in rows:
         if len(row) != len(headers):
             raise ValueError(
                 f"a table row must have {len(headers)} cells, as `headers` has. Got: {list(row)}."
             )
-        lines.append(_table_row("td", row))
-    return "\n".join([*lines, "</table>"])
+    return _MACROS.table(headers, rows)
 
 
-def _table_row(tag: str, cells: Sequence[object]) -> str:
-    return "<tr>" + "".join(f"<{tag}>{escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
-
-
-def picture(image: np.ndarray, caption: str) -> str:
+def picture(image: np.ndarray, caption: str) -> Markup:
     """Return a figure with the image embedded as PNG; `caption` is also its alternative text.
 
     Args:
@@ -89,9 +66,4 @@ def picture(image: np.ndarray, caption: str) -> str:
         raise ValueError(f"`image` must be [H, W, 3] uint8. Got: {image.shape} {image.dtype}.")
     png = io.BytesIO()
     Image.fromarray(image).save(png, "PNG", optimize=True)
-    data = base64.b64encode(png.getvalue()).decode("ascii")
-    text = escape(caption)
-    return (
-        f'<figure><img alt="{text}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{text}</figcaption></figure>"
-    )
+    return _MACROS.picture(base64.b64encode(png.getvalue()).decode("ascii"), caption)

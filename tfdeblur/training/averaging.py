@@ -1,7 +1,7 @@
 """A moving average of a run's weights, which is validated and exported in their place.
 
 An exponential moving average smooths out single steps; adversarial objectives, which never settle,
-gain most.
+gain most. By hand, as `tf.train.ExponentialMovingAverage` cannot be checkpointed.
 """
 
 from collections.abc import Sequence

@@ -3,7 +3,8 @@
 A checkpoint holds every network (weights shared by two are stored once) and optimizer slot, the
 averaged weights if there are any, the finished steps now and at the last validation, the best
 score and its step. TensorFlow writes the files under temporary names and renames them. A new
-checkpoint is read back before it is listed; only then is an older one removed.
+checkpoint is read back before it is listed; only then is an older one removed. By hand, as
+`tf.train.CheckpointManager` neither reads back nor falls back to an older checkpoint.
 """
 
 import contextlib

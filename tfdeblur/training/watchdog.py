@@ -1,4 +1,7 @@
-"""Report a run that hangs: what it was waiting for, and every thread's stack."""
+"""Report a run that hangs: what it was waiting for, and every thread's stack.
+
+By hand, as the timer of `faulthandler` carries no message.
+"""
 
 import faulthandler
 import os

@@ -4,6 +4,7 @@ Phase correlation finds where two images agree. Under a lopsided blur that is no
 blur kernel itself, moved by the shift. So we estimate the kernel (the cross-power spectrum divided
 by the sharp image's power, a regularised phase correlation) and take its centre of mass as the
 shift: every recipe of this package centres a camera's kernel on its mean.
+By hand, as `cv2.phaseCorrelate` and scikit-image look around one peak.
 """
 
 from typing import NamedTuple

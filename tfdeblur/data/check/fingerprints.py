@@ -1,4 +1,7 @@
-"""Fingerprints that tell identical, nearly identical and different images apart."""
+"""Fingerprints that tell identical, nearly identical and different images apart.
+
+By hand, as imagehash would bring scipy into the light install.
+"""
 
 import hashlib
 from collections import defaultdict
