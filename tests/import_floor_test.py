@@ -23,7 +23,7 @@ FOLDERS = {
 FLOORS = [  # bottom to top
     {"tfdeblur.stack"},
     {"tfdeblur"},
-    {"tfdeblur.images"},
+    {"tfdeblur.images", "tfdeblur.command_line"},
     {"tfdeblur.layers", "tfdeblur.losses", "tfdeblur.metrics", "tfdeblur.reporting"},
     {"tfdeblur.models", "tfdeblur.degradations", "tfdeblur.inference"},
     {"tfdeblur.data"},

@@ -12,16 +12,11 @@ of a step compared with a bare loop around it, and peak memory. Measurements alt
 each number in its own process, and prints one line for each.
 """
 
-import json
-import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
 
 from absl import app, flags
 
-from tfdeblur_tools.train import command_with, define_config_flag, resolve_config
+from tfdeblur.command_line.config_flag import command_with, define_config_flag, resolve_config
 
 __all__ = ["define_flags", "main", "resolve_config"]
 
@@ -47,45 +42,27 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(argv: list[str]) -> int:
     """Measure, print and write, as set by the flags."""
     del argv
+    from tfdeblur.benchmarks.replicas import measure_in_processes
     from tfdeblur.benchmarks.train import describe, measure_training, scaling, use_replicas
     from tfdeblur.images.files import write_json
 
     values = flags.FLAGS
     counts = [int(count) for count in values.replicas]
     if len(counts) > 1:
-        measured, code = _in_own_processes(counts)
+        command = command_with("benchmark", "train", own=())
+        measured, code = measure_in_processes(command, counts)
         if code:
             return code  # The process has printed the reason.
         print(scaling(measured))
-        if values.json:
-            write_json(values.json, measured)
-        return 0
-    if counts:
-        use_replicas(values.config, counts[0])
-    found = measure_training(values.config, values.rounds, values.steps)
-    print(describe(found))
+        figures: list | dict = measured
+    else:
+        if counts:
+            use_replicas(values.config, counts[0])
+        figures = measure_training(values.config, values.rounds, values.steps)
+        print(describe(figures))
     if values.json:
-        write_json(values.json, found)
+        write_json(values.json, figures)
     return 0
-
-
-def _in_own_processes(counts: Sequence[int]) -> tuple[list[dict], int]:
-    """Measure each number of replicas; return the exit code of the first failure, or 0."""
-    measured = []
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "measured.json"
-        for count in counts:
-            own = (f"--replicas={count}", f"--json={file}")
-            command = command_with("benchmark", "train", own=own)
-            code = subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode
-            if code < 0:
-                raise ChildProcessError(
-                    f"Training on {count} replica(s) must end well. Got: signal {-code}."
-                )
-            if code:
-                return [], code
-            measured.append(json.loads(file.read_text("utf-8")))
-    return measured, 0
 
 
 if __name__ == "__main__":

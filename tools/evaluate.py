@@ -4,22 +4,17 @@
   tfdeblur evaluate --model=scgan_text --data=blurred_text/pages --data_dir=prepared --limit=64
   tfdeblur evaluate --model=runs/text --data=my_pairs --protocol=y_crop
 
---model takes a shipped model's name (see `tfdeblur models`), a model folder, a .tflite file, or the
-folder of a training run (--checkpoint=latest for its newest weights rather than its best).
-
---data takes a folder that holds lr/ and hr/, or blurry/ and sharp/, with equal file names; or the
-name of prepared data. A folder and a .tflite file need only the light install; prepared data, runs
+--model takes a name that `tfdeblur models` lists, a model's folder, a .tflite file, or a run's
+folder (--checkpoint=latest: its newest weights, not its best). --data takes a folder with lr/ and
+hr/, or blurry/ and sharp/, with equal file names; or the name of prepared data. Prepared data, runs
 and SavedModels need the extra `train`.
 
-PSNR and SSIM of the baseline (bicubic enlargement; at scale 1 the input itself) and of the restored
-images are printed side by side, and the dark channel ratio (dcr; 1 is as sharp as the truth, more
-is smoother). --output=DIR gets summary.json, per_image.csv and grid.png: the pairs with the worst,
-median and best gain.
-
-A protocol sets colours and border: rgb (no crop), rgb_crop (as many pixels as the scale cropped
-from each side), y and y_crop (MATLAB's luma). Scores under different protocols are not comparable.
-
-A pair that cannot be scored is reported and skipped; the exit code is then 1.
+Prints PSNR, SSIM and the dark channel ratio (dcr; 1 is as sharp as the truth, more is smoother) of
+the baseline (bicubic; at scale 1 the input itself) and of the restored images.
+--output=DIR gets summary.json, per_image.csv and grid.png: pairs with worst, median and best gain.
+--protocol sets colours and border: rgb, rgb_crop (crops as many pixels as the scale on each side),
+y and y_crop (MATLAB's luma). Scores under different protocols are not comparable. A pair that
+cannot be scored is reported and skipped; the exit code is then 1.
 """
 
 from pathlib import Path
@@ -44,9 +39,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     choice("protocol", ["rgb", "rgb_crop", "y", "y_crop"], "colours and border of PSNR and SSIM")
     choice("checkpoint", ["best", "latest"], "which weights of a run")
     choice("runtime", ["auto", "litert", "saved_model"], "for exported models")
-    flags.DEFINE_integer(
-        "limit", None, "score the first so many pairs", lower_bound=1, flag_values=flag_values
-    )
+    about = "score only the first so many pairs"
+    flags.DEFINE_integer("limit", None, about, lower_bound=1, flag_values=flag_values)
     flags.mark_flags_as_required(["model", "data"], flag_values=flag_values)
 
 
@@ -71,10 +65,10 @@ def main(argv: list[str]) -> int:
 
     values = flags.FLAGS
     pairs = open_pairs(values.data, values.data_dir, values.split, values.limit)
-    restorer = load_model(values.model, values.checkpoint, values.runtime)
+    model = load_model(values.model, values.checkpoint, values.runtime)
     context = {"model": values.model, "data": values.data}
     summary = evaluate(
-        restorer.restore, pairs, restorer.scale, values.protocol, values.output, context=context
+        model.restore, pairs, model.scale, values.protocol, values.output, context=context
     )
     print(format_summary(summary))
     return 1 if summary["failed"] else 0

@@ -16,7 +16,7 @@ import sys
 
 from absl import app, flags
 
-from tfdeblur_tools.train import define_config_flag, resolve_config
+from tfdeblur.command_line.config_flag import define_config_flag, resolve_config
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:

@@ -12,8 +12,8 @@ a trailing `:variant` is passed to get_config. Any field can be set: --config.se
 The run's folder gets config.json, environment.json, checkpoints/ (latest and best) and logs/ for
 TensorBoard, with scalars.csv. Run the same command again to resume from the latest checkpoint, even
 after a crash. SIGTERM ends a run between two steps: it saves and exits with code 143. A non-finite
-term or gradient is recorded in flight_records/. The last line is a hash over all weights and
-optimizer slots: bit-identical runs print the same hash.
+term or gradient is recorded in flight_records/. The last line is a hash over all weights and slots
+of optimizers: bit-identical runs print the same hash.
 
 --local_workers=2 trains in two processes on this machine, as on several hosts. On your own hosts,
 set TF_CONFIG for each. --dry_run prints the whole configuration, sizes, memory and the time of a
@@ -21,13 +21,12 @@ step, without training. See docs/training.md.
 """
 
 import sys
-from collections.abc import Sequence
-from importlib import resources
-from pathlib import Path
 
 from absl import app, flags
-from ml_collections import config_flags
 
+from tfdeblur.command_line.config_flag import command_with, define_config_flag, resolve_config
+
+__all__ = ["define_flags", "main", "resolve_config"]
 TERMINATED = 143  # 128 plus SIGTERM's number, as in a shell.
 
 
@@ -35,48 +34,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     """Define this program's flags."""
     define_config_flag(flag_values)
     flags.DEFINE_string("workdir", None, "the run's folder", flag_values=flag_values)
-    flags.DEFINE_integer(
-        "local_workers",
-        1,
-        "processes on this machine that train together",
-        lower_bound=1,
-        flag_values=flag_values,
-    )
-    flags.DEFINE_bool("dry_run", False, "say what would be trained", flag_values=flag_values)
-
-
-def define_config_flag(flag_values: flags.FlagValues) -> None:
-    """Define the required `--config` and `--config.FIELD`; see `resolve_config`."""
-    config_flags.DEFINE_config_file(
-        "config",
-        None,
-        "experiment: a name or a file, perhaps with :variant",
-        flag_values=flag_values,
-    )
-    flags.mark_flag_as_required("config", flag_values=flag_values)
-
-
-def resolve_config(argument: str) -> str:
-    """Replace NAME in `--config=NAME[:variant]` by its installed file; keep other arguments."""
-    name, separator, value = argument.partition("=")
-    if argument in ("-config", "--config"):
-        raise SystemExit("`--config` needs its value behind an equals sign: --config=NAME_OR_PATH.")
-    if name.lstrip("-") != "config" or not separator:
-        return argument
-    config, colon, variant = value.partition(":")
-    if config.endswith(".py"):
-        if not Path(config).is_file():
-            raise SystemExit(f"`--config`: there is no such file. Got: {config!r}.")
-        return argument
-    folder = resources.files("tfdeblur_configs")
-    path = folder / f"{config}.py"
-    if not path.is_file():
-        files = (Path(file.name) for file in folder.iterdir())
-        known = sorted(file.stem for file in files if file.suffix == ".py" and file.stem[0] != "_")
-        raise SystemExit(
-            f"`--config` must be the path of a .py file or one of {known}. Got: {config!r}."
-        )
-    return f"{name}={path}{colon}{variant}"
+    about = "number of processes that train together on this machine"
+    flags.DEFINE_integer("local_workers", 1, about, lower_bound=1, flag_values=flag_values)
+    flags.DEFINE_bool("dry_run", False, "describe it; do not train", flag_values=flag_values)
 
 
 def main(argv: list[str]) -> int:
@@ -99,15 +59,8 @@ def main(argv: list[str]) -> int:
     return _train()
 
 
-def command_with(*verb: str, own: Sequence[str]) -> list[str]:
-    """Return this command line for another process, with the flags `own` overriding its own."""
-    given = sys.argv[1:]
-    if "--" in given:
-        given = given[: given.index("--")]  # No flags follow it, not even ours.
-    return [sys.executable, "-m", "tfdeblur_tools.main", *verb, *given, *own]  # The last one wins.
-
-
 def _train() -> int:
+    from tfdeblur.evaluation.evaluate import format_means
     from tfdeblur.training.stop_signal import Interrupted
     from tfdeblur.training.train import train
 
@@ -116,13 +69,7 @@ def _train() -> int:
     except Interrupted as interrupted:
         print(f"{interrupted} Run the same command again to go on.", file=sys.stderr)
         return TERMINATED
-    scores = result["validation"]
-    method = scores["baseline_method"]
-    print(
-        f"Step {result['step']}: validation PSNR {scores['restored']['psnr']:.2f} dB "
-        f"({method} {scores['baseline']['psnr']:.2f}), SSIM {scores['restored']['ssim']:.4f} "
-        f"({method} {scores['baseline']['ssim']:.4f}), {scores['count']} images."
-    )
+    print(f"Step {result['step']}: validation {format_means(result['validation'])}.")
     print(f"weights sha256: {result['weights_sha256']}")
     return 0
 

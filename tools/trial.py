@@ -20,7 +20,7 @@ import sys
 from absl import app, flags
 from ml_collections import config_flags
 
-from tfdeblur_tools.train import define_config_flag, resolve_config
+from tfdeblur.command_line.config_flag import define_config_flag, resolve_config
 
 __all__ = ["define_flags", "main", "resolve_config"]
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
-from tfdeblur.images.files import Photo
-from tfdeblur.inference.restorer import Restorer
+from tfdeblur.images.files import Photo, write_image
+from tfdeblur.inference.restorer import Restorer, restore
 
 
 class Recorder:
@@ -82,12 +83,42 @@ def test_transparency_is_enlarged():
 @pytest.mark.parametrize(
     "image",
     [
-        np.zeros((4, 4), np.uint8),
+        np.zeros((4,), np.uint8),
         np.zeros((4, 4, 4), np.uint8),
+        np.zeros((0, 4), np.uint8),
         np.zeros((0, 4, 3), np.uint8),
         np.zeros((4, 4, 3), np.float32),
     ],
 )
 def test_bad_images(image):
-    with pytest.raises(ValueError, match=r"`image` must be uint8 \[H, W, 3\] and not empty"):
+    rule = "`image` must be uint8 [H, W, 3] or [H, W] and not empty."
+    with pytest.raises(ValueError) as refused:
         Restorer(Recorder(), {}).restore(image)
+    assert str(refused.value) == f"{rule} Got: {image.dtype} {image.shape}."
+
+
+def test_other_things_are_no_images():
+    rule = "`image` must be a path, a PIL image or a numpy array."
+    with pytest.raises(TypeError, match=f"{rule} Got: builtins.list."):
+        Restorer(Recorder(), {}).restore([[0, 0], [0, 0]])
+
+
+def test_paths_pil_images_and_arrays_are_one(tmp_path, picture):
+    """Also where a file holds transparency, or the turn of a camera."""
+    doubled = Restorer(Recorder(), {}).restore
+    write_image(tmp_path / "a.png", picture)
+    for image in (tmp_path / "a.png", str(tmp_path / "a.png"), Image.fromarray(picture)):
+        np.testing.assert_array_equal(doubled(image), doubled(picture))
+    grey = picture[..., 0]
+    for image in (grey, Image.fromarray(grey)):
+        np.testing.assert_array_equal(doubled(image), doubled(np.dstack([grey] * 3)))
+    clear = np.dstack([picture, np.zeros_like(grey)])
+    assert (doubled(Image.fromarray(clear)) == 255).all()
+    turned = Image.fromarray(picture)
+    turned.getexif()[ExifTags.Base.Orientation] = 6  # A quarter turn clockwise shows it upright.
+    np.testing.assert_array_equal(doubled(turned), doubled(np.rot90(picture, -1)))
+
+
+def test_one_call_restores(toy_model, toy_network, picture):
+    restored = restore(picture, toy_model)
+    assert np.abs(restored.astype(int) - toy_network(picture)).max() <= 1

@@ -1,4 +1,4 @@
-"""Every `tfdeblur` command of the README runs, one after the other, in an empty folder.
+"""Every `tfdeblur` command and Python block of the README runs, in an empty folder.
 
 The installing commands (`make`, `pip`) are run by `.ci/run`. Long trainings are cut short by flags
 that are appended here; nothing else is changed.
@@ -8,6 +8,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tfdeblur.degradations.recipes import TextRecipe
@@ -27,9 +28,13 @@ SHORTENED = {
 INSTALLERS = ("make", "pip")
 
 
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text("utf-8"), flags=re.DOTALL)
+
+
 def commands() -> list[list[str]]:
-    blocks = re.findall(r"```sh\n(.*?)```", README.read_text("utf-8"), flags=re.DOTALL)
-    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
+    shown = [line for block in blocks("sh") for line in block.splitlines()]
+    lines = [line.partition("#")[0].strip() for line in shown]
     return [shlex.split(line) for line in lines if line]
 
 
@@ -37,10 +42,35 @@ def test_only_known_programs_are_shown():
     assert {command[0] for command in commands()} <= {"tfdeblur", *INSTALLERS}
 
 
-@pytest.mark.slow
-def test_commands_run(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    """Work in a folder with page.png, 16 x 16 px, and photos/."""
     monkeypatch.chdir(tmp_path)
-    write_image(tmp_path / "page.png", TextRecipe(patch_size=64).pair(0, 0, "test").degraded)
+    pair = TextRecipe(patch_size=64).pair(0, 0, "test")
+    write_image(tmp_path / "page.png", pair.degraded)
+    for name in "ab":
+        photo = np.pad(pair.target, [(3, 3), (3, 3), (0, 0)])
+        write_image(tmp_path / "photos" / f"{name}.png", photo)
+
+
+def test_python_restores(pictures):
+    restoring, _ = blocks("python")
+    names: dict = {}
+    exec(restoring, names)
+    assert names["sharp"].shape == (64, 64, 3) and names["sharp"].dtype == np.uint8
+
+
+def test_python_trains(pictures):
+    _, training = blocks("python")
+    names: dict = {}
+    exec(training, names)
+    restored = names["restored"].numpy()
+    assert restored.shape == (1, 200, 200, 3) and np.isfinite(restored).all()
+    assert names["model"].generator_optimizer.iterations.numpy() == 1
+
+
+@pytest.mark.slow
+def test_commands_run(pictures, tmp_path, capsys):
     ours = [command[1:] for command in commands() if command[0] == "tfdeblur"]
     assert {command[0] for command in ours} >= {"data", "train", "evaluate", "export", "restore"}
     for command in ours:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from absl import flags
 
+from tfdeblur.command_line.config_flag import define_config_flag, resolve_config
 from tfdeblur.models import enhance_unet, gfn, scgan, two_branch, wrfn
 from tfdeblur.studies.ablation_rows import SYSTEMS
 from tfdeblur.studies.ablation_table import COLUMNS, HEAD, table
-from tfdeblur_tools.train import define_config_flag, resolve_config
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "ablations.md"
 CHOICES = {

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from tfdeblur.benchmarks import replicas
 from tfdeblur.benchmarks.train import describe
-from tfdeblur_tools import benchmark_train as tool
 
 TINY = (
     "--config=scgan_text:quicktest",
@@ -52,11 +52,11 @@ def processes(monkeypatch):
         state.commands.append(command)
         code = next(state.codes)
         if not code:
-            replicas, figures = (flag.partition("=")[2] for flag in command[-2:])
-            Path(figures).write_text(json.dumps(_figures(int(replicas))))
+            count, figures = (flag.partition("=")[2] for flag in command[-2:])
+            Path(figures).write_text(json.dumps(_figures(int(count))))
         return SimpleNamespace(returncode=code)
 
-    monkeypatch.setattr(tool.subprocess, "run", start)
+    monkeypatch.setattr(replicas.subprocess, "run", start)
     return state
 
 

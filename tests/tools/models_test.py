@@ -6,7 +6,6 @@ import pytest
 
 from tfdeblur import stack
 from tfdeblur.inference import shipped
-from tfdeblur_tools import models
 from tfdeblur_tools.main import main
 
 
@@ -50,7 +49,7 @@ def get_config(variant=""):
 def test_architectures(tmp_path, monkeypatch, capsys):
     for name, blocks in (("tiny_a", 1), ("tiny_b", 2), ("tiny_c", 1)):
         (tmp_path / f"{name}.py").write_text(TINY.format(name=name, blocks=blocks))
-    monkeypatch.setattr(models.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(shipped.resources, "files", lambda package: tmp_path)
     assert main(["models", "--architectures"]) == 0
     lines = capsys.readouterr().out.splitlines()
     # 18 b C^2 + 34 C s^2 + 19,008 weights with b = 1 or 2, C = 1, s = 5; biases; norms.

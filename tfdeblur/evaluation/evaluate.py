@@ -290,6 +290,15 @@ def format_summary(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def format_means(summary: Mapping[str, Any]) -> str:
+    """Return mean PSNR and SSIM, beside the baseline's, and the number of images, in one line."""
+    method, before, after = (summary[name] for name in ("baseline_method", "baseline", "restored"))
+    return (
+        f"PSNR {after['psnr']:.2f} dB ({method} {before['psnr']:.2f}), "
+        f"SSIM {after['ssim']:.4f} ({method} {before['ssim']:.4f}), {summary['count']} images"
+    )
+
+
 def draw_grid(restore: Restore, pairs: Pairs, scores: Scores, scale: int) -> np.ndarray:
     """Draw the pairs with the worst, median and best gain: baseline, restored, truth.
 

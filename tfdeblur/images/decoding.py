@@ -103,7 +103,7 @@ def decode(path: Path, max_pixels: int) -> Photo:
             image.load()
         if deep:
             logging.warning("%s: has 16 bits a sample; the upper 8 are read.", path)
-        return _to_photo(image, path)
+        return to_photo(image, path)
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -192,25 +192,25 @@ def _silent_libtiff() -> Iterator[None]:
             os.close(kept)
 
 
-def _to_photo(image: Image.Image, path: Path) -> Photo:
-    """Resolve rotation, samples, transparency, colour profile and tags."""
-    profile, exif = image.info.get("icc_profile"), _descriptive_exif(image, path)
+def to_photo(image: Image.Image, name: str | Path) -> Photo:
+    """Resolve rotation, samples, transparency, colour profile and tags; messages use `name`."""
+    profile, exif = image.info.get("icc_profile"), _descriptive_exif(image, name)
     image = ImageOps.exif_transpose(image)
     tags = Tags(exif, _xmp(image), _dpi(image), bool(profile))
-    colours, alpha = _split(image, path)
+    colours, alpha = _split(image, name)
     grey = colours.mode == "L"
-    rgb = np.asarray(_to_srgb(colours, profile, path))
+    rgb = np.asarray(_to_srgb(colours, profile, name))
     if grey:  # A conversion may leave the channels a level apart.
         rgb = np.repeat(rgb[..., 1:2], 3, axis=2)
     return Photo(rgb, alpha, grey, tags)
 
 
-def _split(image: Image.Image, path: Path) -> tuple[Image.Image, np.ndarray | None]:
+def _split(image: Image.Image, name: str | Path) -> tuple[Image.Image, np.ndarray | None]:
     """Return the colours as L, RGB, CMYK or LAB, not yet converted, and the transparency."""
     if image.mode.startswith("I"):
-        return _high_bytes(image, path)
+        return _high_bytes(image, name)
     if image.mode == "F":
-        raise ImageError(f"{path}: must have 8 or 16 bits a sample. It has floating-point samples.")
+        raise ImageError(f"{name}: must have 8 or 16 bits a sample. It has floating-point samples.")
     if image.has_transparency_data:
         grey = image.mode in ("1", "L", "LA", "La")
         image = image.convert("LA" if grey else "RGBA")
@@ -223,11 +223,11 @@ def _split(image: Image.Image, path: Path) -> tuple[Image.Image, np.ndarray | No
     return image, None
 
 
-def _high_bytes(image: Image.Image, path: Path) -> tuple[Image.Image, np.ndarray | None]:
+def _high_bytes(image: Image.Image, name: str | Path) -> tuple[Image.Image, np.ndarray | None]:
     """Take the high bytes of 16-bit grey; one level may be transparent."""
     samples = np.asarray(image)
     if samples.size and not 0 <= samples.min() <= samples.max() < 2**16:
-        raise ImageError(f"{path}: must have 8 or 16 bits a sample. It has 32.")
+        raise ImageError(f"{name}: must have 8 or 16 bits a sample. It has 32.")
     transparent = image.info.get("transparency")
     alpha = None
     if transparent is not None:
@@ -235,7 +235,7 @@ def _high_bytes(image: Image.Image, path: Path) -> tuple[Image.Image, np.ndarray
     return Image.fromarray((samples >> 8).astype(np.uint8)), alpha
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> Image.Image:
+def _to_srgb(image: Image.Image, profile: bytes | None, name: str | Path) -> Image.Image:
     """Convert L, RGB, CMYK or LAB to sRGB; report and ignore a profile that does not fit."""
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
@@ -253,11 +253,11 @@ def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> Image.Ima
             if converted is not None:
                 return converted
         except (ImageCms.PyCMSError, OSError) as error:
-            logging.warning("%s: its colour profile does not fit and is ignored: %s", path, error)
+            logging.warning("%s: its colour profile does not fit and is ignored: %s", name, error)
     return image.convert("RGB")
 
 
-def _descriptive_exif(image: Image.Image, path: Path) -> bytes:
+def _descriptive_exif(image: Image.Image, name: str | Path) -> bytes:
     """Return the fields that describe the picture, not how this file stores it."""
     kept = Image.Exif()
     try:
@@ -266,12 +266,14 @@ def _descriptive_exif(image: Image.Image, path: Path) -> bytes:
             if tag in source:
                 kept[tag] = source[tag]
         for block in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-            fields = {tag: value for tag, value in source.get_ifd(block).items() if tag not in _OF_FILE}
+            fields = {
+                tag: value for tag, value in source.get_ifd(block).items() if tag not in _OF_FILE
+            }
             if fields:
                 kept.get_ifd(block).update(fields)
         return kept.tobytes() if len(kept) or kept.get_ifd(ExifTags.IFD.Exif) else b""
     except _DECODER_ERRORS as error:
-        logging.warning("%s: its EXIF fields are damaged and not carried over: %s", path, error)
+        logging.warning("%s: its EXIF fields are damaged and not carried over: %s", name, error)
         return b""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from tfdeblur.images import decoding
 from tfdeblur.images.decoding import ImageError, Photo
@@ -49,7 +50,15 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
     See `read_photo` for conversions, arguments and errors.
     """
-    photo = read_photo(path, max_pixels=max_pixels)
+    return _on_white(read_photo(path, max_pixels=max_pixels))
+
+
+def to_rgb(image: Image.Image) -> np.ndarray:
+    """Convert a PIL image to `[H, W, 3] uint8` RGB, as `read_image` would read its file."""
+    return _on_white(decoding.to_photo(image, "the picture"))
+
+
+def _on_white(photo: Photo) -> np.ndarray:
     return photo.rgb if photo.alpha is None else on_white(photo.rgb, photo.alpha)
 
 
@@ -67,7 +76,9 @@ def write_photo(path: str | Path, photo: Photo, *, quality: int = QUALITY) -> No
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise ImageError(f"{path}: the suffix must be one of {', '.join(FORMATS)}. Got: {suffix!r}.")
+        raise ImageError(
+            f"{path}: the suffix must be one of {', '.join(FORMATS)}. Got: {suffix!r}."
+        )
     try:
         encoded = encode(photo, suffix, quality)
     except ImageError as error:

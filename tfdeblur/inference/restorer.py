@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from tfdeblur.images.decoding import Photo
+from tfdeblur.images.files import read_image, to_rgb
 from tfdeblur.images.resize import to_uint8, upscale
 from tfdeblur.images.transparency import extend_colours
 from tfdeblur.inference.runtimes import Runtime, load_runtime
@@ -15,6 +16,9 @@ from tfdeblur.inference.shipped import resolve_model
 from tfdeblur.inference.tiling import restore_tiled
 
 TILE = 192  # px; at 4x and 64 channels a window's activations take about 0.2 GB each
+
+
+ImageLike = str | Path | Image.Image | np.ndarray
 
 
 class UnfitSize(ValueError):
@@ -58,18 +62,24 @@ class Restorer:
         folder = resolve_model(name_or_path)
         return cls(load_runtime(folder, runtime), folder.metadata, tile=tile)
 
-    def restore(self, image: np.ndarray) -> np.ndarray:
-        """Restore `[H, W, 3] uint8` RGB, at least 1x1; returns `[sH, sW, 3] uint8`.
+    def restore(self, image: ImageLike) -> np.ndarray:
+        """Restore an image of at least 1x1 pixel.
+
+        Args:
+          image: the path of a PNG or JPEG file, a PIL image, or an array: `[H, W, 3] uint8` RGB or
+            `[H, W] uint8` grey. Transparent parts of files and PIL images are laid on white.
+
+        Returns:
+          `[sH, sW, 3] uint8` RGB.
 
         Raises:
-          ValueError: the image has another shape or dtype.
+          TypeError: it is none of these.
+          ValueError: the array has another shape or dtype.
+          ImageError: the file cannot be read.
           UnfitSize: the model does not accept the image's size.
           shipped.ModelError: the model returns the wrong size.
         """
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise ValueError(
-                f"`image` must be uint8 [H, W, 3] and not empty. Got: {image.dtype} {image.shape}."
-            )
+        image = _to_array(image)
         height, width = image.shape[:2]
         if self.fixed_size not in (None, (height, width)):
             rows, columns = self.fixed_size
@@ -100,7 +110,9 @@ class Restorer:
             alpha = to_uint8(upscale(alpha, self.scale) / 255.0)
         restored = self.restore(rgb)
         if photo.grey:
-            restored = np.repeat(np.asarray(Image.fromarray(restored).convert("L"))[..., None], 3, 2)
+            restored = np.repeat(
+                np.asarray(Image.fromarray(restored).convert("L"))[..., None], 3, 2
+            )
         if tags.dpi:
             tags = replace(tags, dpi=(tags.dpi[0] * self.scale, tags.dpi[1] * self.scale))
         return Photo(restored, alpha, photo.grey, tags)
@@ -115,3 +127,39 @@ class Restorer:
         if not any(missing):
             return image
         return np.pad(image, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")
+
+
+def restore(image: ImageLike, model: str | Path = "scgan_text") -> np.ndarray:
+    """Restore one image; load a `Restorer` once for several.
+
+    Args:
+      image: see `Restorer.restore`.
+      model: see `shipped.resolve_model`.
+
+    Returns:
+      `[sH, sW, 3] uint8` RGB.
+
+    Raises:
+      As `Restorer.load` and `Restorer.restore`.
+    """
+    return Restorer.load(model).restore(image)
+
+
+def _to_array(image: ImageLike) -> np.ndarray:
+    """Return `[H, W, 3] uint8`."""
+    if isinstance(image, str | Path):
+        return read_image(image)
+    if isinstance(image, Image.Image):
+        return to_rgb(image)
+    if not isinstance(image, np.ndarray):
+        raise TypeError(
+            "`image` must be a path, a PIL image or a numpy array. "
+            f"Got: {type(image).__module__}.{type(image).__qualname__}."
+        )
+    grey = image.ndim == 2
+    if image.dtype != np.uint8 or not (grey or image.shape[2:] == (3,)) or not image.size:
+        raise ValueError(
+            "`image` must be uint8 [H, W, 3] or [H, W] and not empty. "
+            f"Got: {image.dtype} {image.shape}."
+        )
+    return np.repeat(image[..., None], 3, axis=2) if grey else image

@@ -51,6 +51,17 @@ class ModelFolder:
         card = self.path / "model_card.md"
         return card.read_text(encoding="utf-8") if card.is_file() else ""
 
+    @property
+    def entry(self) -> str:
+        """Its entry in a list of models: facts, and the first paragraph of its card."""
+        data = self.metadata
+        size = f"{self.tflite.stat().st_size / 1e6:.1f} MB" if self.tflite else "SavedModel only"
+        scale = "same size" if data["scale"] == 1 else f"x{data['scale']}"
+        facts = f"{data['name']}  version {data['version']}, {data['task']}, {scale}, {size}"
+        paragraphs = [part.strip() for part in self.card.split("\n\n")]
+        summary = next((part for part in paragraphs if part and not part.startswith("#")), "")
+        return "\n    ".join([facts, *summary.splitlines()])
+
 
 def shipped_models() -> list[ModelFolder]:
     """Return the highest version of each model installed with tfdeblur, by name.

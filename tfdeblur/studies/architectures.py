@@ -1,7 +1,8 @@
 """The networks of the experiments: parameters, operations, receptive field."""
 
 import dataclasses
-from collections.abc import Iterable
+import runpy
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,3 +86,35 @@ def changed_fields(model_config: ModelConfig) -> dict[str, Any]:
 def _parameters(network: keras.Model) -> Parameters:
     trained = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
     return Parameters(trained, network.count_params() - trained)
+
+
+def entries(files: Iterable[str]) -> Iterator[str]:
+    """Build the models of experiments' files; yield what to print of each as soon as it is built.
+
+    Args:
+      files: Python files with `get_config()`.
+    """
+    groups = same_architecture(runpy.run_path(file)["get_config"]() for file in files)
+    for model_config, experiments in groups:
+        changes = [f"{field}={value}" for field, value in changed_fields(model_config).items()]
+        title = ", ".join([model_config.name, *changes])
+        title = f"{title} ({', '.join(experiments)}): {model_config.paper}"
+        yield "\n    ".join([title, *_lines(describe(model_config))])
+
+
+def _lines(architecture: Architecture) -> list[str]:
+    config, macs = architecture.model_config, architecture.macs
+    side, field = config.training_size, config.receptive_field
+    seen = "the whole image" if field is None else f"{field} px"
+    if field is not None and config.halo is None:
+        seen += "; its norms see the whole image"
+    networks = {"generator": architecture.generator, **architecture.discriminators}
+    return [
+        *(_network_line(name, parameters) for name, parameters in networks.items()),
+        f"{macs / 1e9:.2f} GMAC for {side}x{side} px; receptive field {seen}",
+    ]
+
+
+def _network_line(name: str, parameters: Parameters) -> str:
+    other = f" and {parameters.other:,} not trained" if parameters.other else ""
+    return f"{name}: {parameters.trained:,} parameters{other}"

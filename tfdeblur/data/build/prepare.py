@@ -16,6 +16,8 @@ from tensorflow_datasets.core.utils import gcs_utils
 from tfdeblur.data.build.builder import PairBuilder, check_inputs
 from tfdeblur.data.build.runners import pipeline_options
 
+SKIPPED_SHOWN = 20
+
 
 @dataclass
 class Prepared:
@@ -32,6 +34,25 @@ class Prepared:
     written: bool
     notes: list[str]
     skipped: list[tuple[str, str]]
+
+    def summary(self) -> list[str]:
+        """Return lines that say what was prepared, where, and with which bytes."""
+        builder, splits = self.builder, self.builder.info.splits
+        done = "Prepared" if self.written else "Already prepared (--overwrite builds it anew)"
+        counts = ", ".join(f"{splits[name].num_examples} {name}" for name in splits)
+        return [
+            *self.notes,
+            f"{done}: {builder.name}/{builder.builder_config.name} {builder.version}: {counts}",
+            f"in {builder.data_dir}",
+            f"sha256 of all files: {builder.info.metadata['shards_sha256']}",
+        ]
+
+    def left_out(self) -> list[str]:
+        """Return lines that name the first unusable files and count all."""
+        shown = [f"  {file}: {reason}" for file, reason in self.skipped[:SKIPPED_SHOWN]]
+        more = len(self.skipped) - SKIPPED_SHOWN
+        rest = f" ({more} more in skipped.json there)" if more > 0 else ""
+        return [*shown, f"tfdeblur data build: left out {len(self.skipped)}{rest}"]
 
 
 def prepare(

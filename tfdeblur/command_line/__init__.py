@@ -1,0 +1,1 @@
+"""What `tfdeblur VERB` does around a tool: verbs, help, flags, logs, exit codes."""
