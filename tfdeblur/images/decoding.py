@@ -43,7 +43,7 @@ _DESCRIPTIVE = (
     _TAG.Copyright,
     *range(_TAG.XPTitle, _TAG.XPSubject + 1),
 )
-_OF_FILE = (_TAG.ExifImageWidth, _TAG.ExifImageHeight)
+_OF_FILE = {_TAG.ExifImageWidth, _TAG.ExifImageHeight}
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, struct.error, zlib.error)
 _stderr_lock = threading.Lock()
 
@@ -125,14 +125,17 @@ def opened(path: Path) -> Iterator[Image.Image]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(f"{path}: has too many pixels: {error}") from error
     except _DECODER_ERRORS as error:
-        first = _first_bytes(path)
-        if isinstance(error, UnidentifiedImageError) and not _format(first):
-            raise ImageError(
-                f"{path}: must be a picture ({READABLE}). Its first bytes are {first!r}."
-            ) from None
-        why = "" if isinstance(error, UnidentifiedImageError) else f": {error}"
-        kind = _format(first) or "picture"
-        raise ImageError(f"{path}: is a damaged {kind} and cannot be decoded{why}.") from error
+        raise ImageError(f"{path}: {_fault(error, _first_bytes(path))}") from error
+
+
+def _fault(error: Exception, first: bytes) -> str:
+    """Tell a damaged picture from another kind of file, by how it begins."""
+    if not isinstance(error, UnidentifiedImageError):
+        return f"is damaged and cannot be decoded: {error}"
+    kind = _format(first)
+    if kind:
+        return f"is damaged and cannot be decoded: it only begins like a {kind} file."
+    return f"must be a picture ({READABLE}). Its first bytes are {first!r}."
 
 
 def _open(path: Path) -> Image.Image:

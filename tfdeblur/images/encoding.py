@@ -91,13 +91,15 @@ def _carried(photo: Photo, kind: str) -> dict[str, Any]:
         return options
     if tags.profile and not photo.grey:
         options["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    if tags.exif:
-        options["exif"] = tags.exif
+    exif = Image.Exif()
+    exif.load(tags.exif)
     if tags.xmp and kind == "PNG":
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_itxt(_XMP, tags.xmp.decode("utf-8", "replace"))
     elif tags.xmp and kind == "TIFF":
-        options["tiffinfo"] = {_XMP_TAG: tags.xmp}
+        exif[_XMP_TAG] = tags.xmp
     elif tags.xmp:
         options["xmp"] = tags.xmp
+    if exif:
+        options["exif"] = exif
     return options
