@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from tfdeblur.command_line.dispatch import dispatch
+from tfdeblur.command_line.logs import prepare_terminal
 from tfdeblur.command_line.verbs import Verb
 
 _TRAIN = ("tensorflow", "tensorflow_datasets", "ml_collections")
@@ -27,6 +28,7 @@ VERBS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `tfdeblur ARGUMENTS`, by default those of this process; return the exit code."""
+    prepare_terminal()
     return dispatch(VERBS, sys.argv[1:] if argv is None else argv, "tfdeblur_tools")
 
 

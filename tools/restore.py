@@ -4,9 +4,11 @@
   tfdeblur restore scans/ more/page.jpg --output=restored
   tfdeblur restore scans/ --output=restored --model=runs/exported/2 --skip_existing
 
-Inputs are PNG and JPEG files, and folders, which are searched recursively. Results keep their names
-in the output folder, which mirrors a folder's tree; with the default model they are 4 times as wide
-and high. PNG stays PNG, with its transparency, and JPEG stays JPEG.
+Inputs are pictures (PNG, JPEG, WebP, TIFF, BMP, GIF, PPM) and folders, which are searched
+recursively. Results keep their names and formats in the output folder, which mirrors a folder's
+tree; GIF and PPM become PNG. --format writes all in one format. With the default model they are 4
+times as wide and high. Grey stays grey, and transparency, EXIF and XMP fields and the size on paper
+are kept.
 
 --model takes a name that `tfdeblur models` lists, the folder of an exported model, or a .tflite
 file. Models run with LiteRT if it is installed, so TensorFlow is not needed.
@@ -23,20 +25,15 @@ from absl import app, flags
 
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Define this program's flags."""
-    flags.DEFINE_string("output", None, "folder for the results", flag_values=flag_values)
-    flags.DEFINE_string(
-        "model", "scgan_text", "a name, a folder or a .tflite file", flag_values=flag_values
-    )
-    flags.DEFINE_enum(
-        "runtime",
-        "auto",
-        ["auto", "litert", "saved_model"],
-        "what runs the model; auto prefers LiteRT",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_bool(
-        "skip_existing", False, "leave results that exist as they are", flag_values=flag_values
-    )
+    own = {"flag_values": flag_values}
+    flags.DEFINE_string("output", None, "folder for the results", **own)
+    flags.DEFINE_string("model", "scgan_text", "a name, a folder or a .tflite file", **own)
+    runtimes = ["auto", "litert", "saved_model"]
+    flags.DEFINE_enum("runtime", "auto", runtimes, "what runs it; auto prefers LiteRT", **own)
+    flags.DEFINE_bool("skip_existing", False, "leave results that exist as they are", **own)
+    formats = ["png", "jpg", "webp", "tif", "bmp"]
+    flags.DEFINE_enum("format", None, formats, "of all results; default: each input's own", **own)
+    flags.DEFINE_integer("quality", 95, "of JPEG and WebP results", 1, 100, **own)
     flags.mark_flag_as_required("output", flag_values=flag_values)
 
 
@@ -50,7 +47,14 @@ def main(argv: list[str]) -> int:
     from tfdeblur.inference.restorer import Restorer
 
     restorer = Restorer.load(values.model, values.runtime)
-    outcome = restore_files(restorer, inputs, values.output, skip_existing=values.skip_existing)
+    outcome = restore_files(
+        restorer,
+        inputs,
+        values.output,
+        skip_existing=values.skip_existing,
+        suffix=values.format and f".{values.format}",
+        quality=values.quality,
+    )
     if outcome.ignored:
         kinds = sorted({path.suffix.lower() or "no suffix" for path in outcome.ignored})
         print(f"{len(outcome.ignored)} other files ignored: {', '.join(kinds)}")

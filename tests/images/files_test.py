@@ -127,16 +127,10 @@ def test_srgb_profile_changes_nothing(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), RGB)
 
 
-def test_broken_profile_is_left_aside(tmp_path, caplog):
+def test_broken_profile_is_ignored(tmp_path, caplog):
     Image.fromarray(RGB).save(tmp_path / "a.png", icc_profile=b"no profile")
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), RGB)
-    assert "a.png: its ICC profile is left aside" in caplog.text
-
-
-def test_first_frame_of_an_animation(tmp_path):
-    frames = [Image.new("RGB", (2, 2), (value, 0, 0)) for value in (10, 200)]
-    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
-    assert read_image(tmp_path / "a.png")[0, 0].tolist() == [10, 0, 0]
+    assert "a.png: its colour profile does not fit and is ignored" in caplog.text
 
 
 def test_content_decides_not_the_suffix(tmp_path):
@@ -170,8 +164,11 @@ def test_flipped_bytes(tmp_path):
     ("content", "message"),
     [
         (b"", r"It is empty \(0 bytes\)"),
-        (b"Dear reader, this is text", r"must be a PNG or JPEG picture\. Its first.*Dear reader"),
-        (b"GIF89a\x01\x00\x01\x00", "must be a PNG or JPEG picture.*GIF89a"),
+        (b"Dear reader, this is text", r"must be a picture \(PNG, .*\)\. Its first.*Dear reader"),
+        (
+            b"GIF89a\x01\x00\x01\x00",
+            "is damaged and cannot be decoded: it only begins like a GIF file",
+        ),
     ],
 )
 def test_no_picture(tmp_path, content, message):
@@ -233,13 +230,13 @@ def test_jpeg_is_nearly_lossless_for_coloured_text(tmp_path):
 @pytest.mark.parametrize(
     ("name", "image", "message"),
     [
-        ("a.gif", RGB, r"suffix must be \.png, \.jpg or \.jpeg\. Got: '\.gif'"),
+        ("a.gif", RGB, r"suffix must be one of \.png, \.jpg, .*\. Got: '\.gif'"),
         ("a", RGB, "suffix must be"),
         ("a.png", RGB.astype(np.float32), r"must be uint8.*Got: float32 \(2, 3, 3\)"),
         ("a.png", RGB[..., :2], r"Got: uint8 \(2, 3, 2\)"),
         ("a.png", RGB[:0], r"not empty\. Got: uint8 \(0, 3, 3\)"),
         ("a.jpg", np.zeros((2, 2, 4), np.uint8), "JPEG holds no transparency"),
-        ("a.jpg", np.zeros((70_000, 1), np.uint8), "cannot be encoded"),
+        ("a.jpg", np.zeros((70_000, 1), np.uint8), "JPEG holds at most 65,500 px"),
     ],
 )
 def test_what_cannot_be_written(tmp_path, name, image, message):

@@ -60,7 +60,7 @@ def test_one_broken_file_does_not_stop_the_others(restore, capsys):
     assert sorted(os.listdir("out")) == ["a.png", "c.png"]
     captured = capsys.readouterr()
     assert "2 restored, 1 failed" in captured.out
-    assert "FAILED in/b.png: must be a PNG or JPEG picture" in captured.err
+    assert "FAILED in/b.png: must be a picture (PNG, JPEG, WebP, " in captured.err
     assert "only words" in captured.err
 
 
@@ -71,7 +71,7 @@ def test_what_does_not_exist_or_holds_nothing(restore, capsys):
     assert os.listdir("out") == ["a.png"]
     errors = capsys.readouterr().err
     assert "FAILED missing.png: there is no such file." in errors
-    assert "FAILED empty: has no file that ends in .png, .jpg, .jpeg." in errors
+    assert "FAILED empty: has no file that ends in .png, .jpg, .jpeg, .webp, " in errors
 
 
 def test_one_pixel(restore):
@@ -89,10 +89,82 @@ def test_transparency_stays(restore):
 
 def test_another_suffix_is_refused(restore, capsys):
     _write("a.png")
-    os.rename("a.png", "a.tif")
-    assert restore("a.tif") == 1
-    assert "a.tif: the suffix must be one of .png, .jpg, .jpeg" in capsys.readouterr().err
+    os.rename("a.png", "a.data")
+    assert restore("a.data") == 1
+    assert "a.data: the suffix must be one of .png, .jpg, .jpeg" in capsys.readouterr().err
     assert not os.path.exists("out")
+
+
+def _saved(name):
+    with Image.open(name) as image:
+        image.load()
+        return image
+
+
+def test_formats_and_greys_stay(restore, capsys):
+    grey = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8))
+    for name, mode in (
+        ("a.webp", "RGB"),
+        ("b.tif", "L"),
+        ("c.bmp", "L"),
+        ("d.png", "LA"),
+        ("e.jpg", "L"),
+    ):
+        grey.convert(mode).save(name)
+        assert restore(name) == 0
+        assert (_saved(f"out/{name}").mode, _saved(f"out/{name}").size) == (mode, (16, 12))
+    for name in ("f.gif", "g.pgm"):
+        grey.save(name)
+        assert restore(name) == 0
+        assert _saved(f"out/{name[0]}.png").format == "PNG"
+
+
+def test_all_in_one_format(restore, capsys):
+    for name in ("a.png", "in/b.jpg"):
+        _write(name, (64, 64))
+    assert restore("a.png", "in", "--format=webp", "--quality=30") == 0
+    assert sorted(os.listdir("out")) == ["a.webp", "b.webp"]
+    small = os.path.getsize("out/a.webp")
+    assert restore("a.png", "--format=webp") == 0
+    assert os.path.getsize("out/a.webp") > 1.5 * small
+    _write("in/a.jpg")
+    assert restore("in/a.jpg", "a.png", "--format=png") == 1
+    assert "a.png: its result out/a.png is already that of in/a.jpg" in capsys.readouterr().err
+
+
+def test_what_a_format_cannot_hold_is_known_before_the_work(restore, capsys, monkeypatch):
+    Image.new("RGB", (1, 40_000), "white").save("comic.jpg")
+    write_image("logo.png", np.zeros((4, 4, 4), np.uint8))
+    os.rename("logo.png", "logo.jpg")
+    monkeypatch.setattr("tfdeblur.inference.restorer.Restorer.restore_photo", None)
+    assert restore("comic.jpg", "logo.jpg") == 1
+    errors = capsys.readouterr().err
+    rule = "the result does not fit its format: JPEG holds"
+    assert f"FAILED comic.jpg: {rule} at most 65,500 px a side. Got: 2x80000." in errors
+    assert f"FAILED logo.jpg: {rule} no transparency. Try --format=png." in errors
+
+
+def test_hidden_colours_do_not_bleed(restore):
+    """A white disc looks the same whatever its transparent surroundings hide."""
+    rows, columns = np.mgrid[:40, :40]
+    alpha = np.where((rows - 20) ** 2 + (columns - 20) ** 2 < 200, 255, 0).astype(np.uint8)
+    for name, hidden in (("black", 0), ("white", 250)):
+        rgb = np.where(alpha[..., None] > 0, 250, hidden).astype(np.uint8).repeat(3, axis=2)
+        write_image(f"{name}.png", np.dstack([rgb, alpha]))
+    assert restore("black.png", "white.png") == 0
+    np.testing.assert_array_equal(read_image("out/black.png"), read_image("out/white.png"))
+
+
+def test_what_a_camera_says_is_kept(restore):
+    """Turned once, the date kept, twice the pixels per inch."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0132] = 6, "2020:02:03 04:05:06"
+    Image.new("RGB", (8, 6), "red").save("a.jpg", exif=exif, dpi=(300, 300))
+    assert restore("a.jpg") == 0
+    image = _saved("out/a.jpg")
+    assert image.size == (12, 16) and image.info["dpi"] == (600, 600)
+    assert dict(image.getexif())[0x0132] == "2020:02:03 04:05:06"
+    assert image.getexif().get(0x0112, 1) == 1
 
 
 def test_two_sources_of_one_result(restore, capsys):

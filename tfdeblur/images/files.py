@@ -1,101 +1,48 @@
-"""Read photographs as a viewer shows them, and write files atomically.
+"""Read photographs as a viewer shows them, and write files atomically; list pictures in folders."""
 
-Reading resolves everything that a camera or an editor puts into a PNG or JPEG: EXIF rotation, ICC
-profile, palette, grey, CMYK, 16 bits, transparency. numpy and Pillow only.
-"""
-
-import io
 import json
 import os
-import struct
 import uuid
-import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from absl import logging
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import Image
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+from tfdeblur.images import decoding
+from tfdeblur.images.decoding import ImageError, Photo
+from tfdeblur.images.encoding import FORMATS, QUALITY, encode
+from tfdeblur.images.transparency import on_white
+
+IMAGE_SUFFIXES = (*FORMATS, ".gif", ".pbm", ".pgm", ".ppm")  # Of pictures that are read.
 MAX_PIXELS = 50_000_000  # Below the 89 megapixels at which Pillow suspects a decompression bomb.
-JPEG_QUALITY = 95
-
-_DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, struct.error, zlib.error)
-
-
-class ImageError(ValueError):
-    """A picture cannot be read or written; the message names the file, rule and fact."""
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A picture in memory.
-
-    Attributes:
-      rgb: `[H, W, 3] uint8`, sRGB.
-      alpha: `[H, W] uint8`, 255 is opaque; None where the file has no transparency.
-    """
-
-    rgb: np.ndarray
-    alpha: np.ndarray | None = None
 
 
 def read_photo(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read a PNG or JPEG file, whatever its suffix; the first frame if there are several.
+    """Read a picture (PNG, JPEG, WebP, TIFF, BMP, GIF or PPM), whatever its suffix.
 
     The EXIF rotation is applied, an embedded ICC profile is converted to sRGB, and 16-bit samples
-    keep their high byte.
+    keep their high byte, which is logged. Metadata of any size is no obstacle.
 
     Args:
       path: the file.
       max_pixels: largest height times width; checked before anything is decoded.
 
     Raises:
-      ImageError: the file is missing, not a PNG or JPEG, damaged, or larger than `max_pixels`.
+      ImageError: the file is missing, not such a picture, damaged, larger than `max_pixels`, holds
+        several frames or pages, or has samples of 32 bits.
     """
-    path = Path(path)
-    with _opened(path) as image:
-        if image.width * image.height > max_pixels:
-            raise ImageError(
-                f"{path}: a picture must have at most {max_pixels:,} pixels. "
-                f"Got: {image.width}x{image.height}."
-            )
-        image.load()
-        return _convert(ImageOps.exif_transpose(image), path)
+    return decoding.decode(Path(path), max_pixels)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
     """Return (width, height) of a picture after its EXIF rotation, without decoding it.
 
     Raises:
-      ImageError: the file is missing or not a PNG or JPEG.
+      ImageError: the file is missing or not a picture.
     """
-    with _opened(Path(path)) as image:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-        return (image.height, image.width) if turned else (image.width, image.height)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """Open a picture; turn any decoder error into an ImageError that names the file."""
-    _check_file(path)
-    try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
-            yield image
-    except ImageError:
-        raise
-    except Image.UnidentifiedImageError:
-        raise ImageError(
-            f"{path}: must be a PNG or JPEG picture. Its first bytes are {_first_bytes(path)!r}."
-        ) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(f"{path}: has too many pixels: {error}") from error
-    except _DECODER_ERRORS as error:
-        raise ImageError(f"{path}: is damaged and cannot be decoded: {error}") from error
+    return decoding.size(Path(path))
 
 
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -108,84 +55,47 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 def to_rgb(image: Image.Image) -> np.ndarray:
     """Convert a PIL image to `[H, W, 3] uint8` RGB, as `read_image` would read its file."""
-    return _on_white(_convert(ImageOps.exif_transpose(image), "the picture"))
+    return _on_white(decoding.to_photo(image, "the picture"))
 
 
 def _on_white(photo: Photo) -> np.ndarray:
-    if photo.alpha is None:
-        return photo.rgb
-    alpha = photo.alpha[..., None].astype(np.uint32)
-    mixed = photo.rgb * alpha + 255 * (255 - alpha)
-    return ((mixed + 127) // 255).astype(np.uint8)
+    return photo.rgb if photo.alpha is None else on_white(photo.rgb, photo.alpha)
 
 
-def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise ImageError(f"{path}: there is no such file.")
-    if not path.is_file():
-        kind = "a folder" if path.is_dir() else "no regular file"
-        raise ImageError(f"{path}: must be a PNG or JPEG picture. It is {kind}.")
-    if path.stat().st_size == 0:
-        raise ImageError(f"{path}: must be a PNG or JPEG picture. It is empty (0 bytes).")
+def write_photo(path: str | Path, photo: Photo, *, quality: int = QUALITY) -> None:
+    """Write a photo atomically in the format of the suffix; see `encoding.encode`.
 
+    Args:
+      path: ends in a key of `encoding.FORMATS`; missing folders are created.
+      photo: the picture.
+      quality: of JPEG and WebP, 1 to 100.
 
-def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(12)
-
-
-def _convert(image: Image.Image, name: str | Path) -> Photo:
-    """Resolve mode, transparency and colour profile; warnings name the picture."""
-    profile = image.info.get("icc_profile")
-    alpha = None
-    if image.mode.startswith("I"):  # 16-bit grey
-        samples = np.asarray(image).astype(np.uint32)
-        transparent = image.info.get("transparency")
-        if transparent is not None:
-            alpha = np.where(samples == transparent, 0, 255).astype(np.uint8)
-        image = Image.fromarray((samples >> 8).astype(np.uint8))
-    elif image.has_transparency_data:
-        image = image.convert("RGBA")
-        alpha = np.asarray(image.getchannel("A"))
-        image = image.convert("RGB")
-    elif image.mode not in ("L", "RGB", "CMYK"):
-        image = image.convert("RGB")
-    return Photo(np.asarray(_to_srgb(image, profile, name)), alpha)
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None, name: str | Path) -> Image.Image:
-    """Convert L, RGB or CMYK to sRGB; report and ignore a profile that does not fit."""
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if ImageCms.getProfileDescription(source).startswith("sRGB"):
-                return image.convert("RGB")
-            if source.profile.xcolor_space.strip() == "RGB":
-                image = image.convert("RGB")
-            converted = ImageCms.profileToProfile(
-                image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-            )
-            if converted is not None:
-                return converted
-        except (ImageCms.PyCMSError, OSError) as error:
-            logging.warning("%s: its ICC profile is left aside, taken as sRGB: %s", name, error)
-    return image.convert("RGB")
+    Raises:
+      ImageError: the suffix is another one, or the format cannot hold the picture.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise ImageError(
+            f"{path}: the suffix must be one of {', '.join(FORMATS)}. Got: {suffix!r}."
+        )
+    try:
+        encoded = encode(photo, suffix, quality)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
+    write_bytes(path, encoded)
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Write a picture atomically as PNG or JPEG (quality 95, 4:4:4), by its suffix.
+    """Write an array atomically as a picture; see `write_photo`.
 
     Args:
-      path: ends in one of `IMAGE_SUFFIXES`; missing folders are created.
-      image: uint8 `[H, W]`, `[H, W, 3]` RGB or, for PNG, `[H, W, 4]` RGBA.
+      path: as for `write_photo`.
+      image: uint8 `[H, W]`, `[H, W, 3]` RGB or `[H, W, 4]` RGBA.
 
     Raises:
       ImageError: the suffix, dtype or shape is wrong, or the format cannot hold the picture.
     """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in IMAGE_SUFFIXES:
-        raise ImageError(f"{path}: the suffix must be .png, .jpg or .jpeg. Got: {suffix!r}.")
     rank = np.ndim(image)
     if (
         image.dtype != np.uint8
@@ -196,17 +106,10 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
             f"{path}: a picture must be uint8 [H, W], [H, W, 3] or [H, W, 4] and not empty. "
             f"Got: {image.dtype} {image.shape}."
         )
-    if suffix != ".png" and rank == 3 and image.shape[2] == 4:
-        raise ImageError(f"{path}: JPEG holds no transparency; write [H, W, 3], or a .png.")
-    encoded = io.BytesIO()
-    try:
-        if suffix == ".png":
-            Image.fromarray(image).save(encoded, "PNG")
-        else:
-            Image.fromarray(image).save(encoded, "JPEG", quality=JPEG_QUALITY, subsampling=0)
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{path}: {image.shape} cannot be encoded: {error}") from error
-    write_bytes(path, encoded.getvalue())
+    grey = rank == 2
+    rgb = np.repeat(image[..., None], 3, axis=2) if grey else image[..., :3]
+    alpha = image[..., 3] if rank == 3 and image.shape[2] == 4 else None
+    write_photo(path, Photo(np.ascontiguousarray(rgb), alpha, grey))
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

@@ -6,16 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
-from tfdeblur.images.files import (
-    IMAGE_SUFFIXES,
-    ImageError,
-    find_images,
-    read_photo,
-    write_image,
-)
+from tfdeblur.images.decoding import ImageError
+from tfdeblur.images.encoding import FORMATS, QUALITY, obstacle
+from tfdeblur.images.files import IMAGE_SUFFIXES, find_images, image_size, read_photo, write_photo
 from tfdeblur.inference.restorer import Restorer, UnfitSize
 from tfdeblur.inference.shipped import ModelError
 
@@ -45,17 +40,22 @@ def restore_files(
     output: str | Path,
     *,
     skip_existing: bool = False,
+    suffix: str | None = None,
+    quality: int = QUALITY,
 ) -> Outcome:
     """Restore files and folders into `output`, under the same names.
 
-    PNG stays PNG and JPEG stays JPEG; a folder's tree is mirrored. Existing results are replaced,
-    but never an input, and never another input's result from the same run.
+    Each result has its input's format, or PNG if that is only read (GIF, PPM); a folder's tree is
+    mirrored. Existing results are replaced, but never an input, and never another input's result
+    from the same run.
 
     Args:
       restorer: the model.
       inputs: files and folders.
       output: the folder for the results; created if missing.
       skip_existing: keep existing results, to resume an interrupted run.
+      suffix: a key of `encoding.FORMATS`, for all results; None keeps each input's.
+      quality: of JPEG and WebP, 1 to 100.
 
     Returns:
       The outcome. Each failure is also written to standard error as soon as it happens.
@@ -73,7 +73,9 @@ def restore_files(
         tqdm.write(f"FAILED {message}", file=sys.stderr)
 
     others: dict[str, Path] = {}
-    jobs = _plan(inputs, output, fail, lambda path: others.setdefault(os.path.realpath(path), path))
+    jobs = _plan(
+        inputs, output, suffix, fail, lambda path: others.setdefault(os.path.realpath(path), path)
+    )
     outcome.ignored = list(others.values())
     protected = {_identity(source) for source, _ in jobs if source.exists()}
     for source, target in tqdm(jobs, desc="restore", unit="image", disable=None):
@@ -83,7 +85,7 @@ def restore_files(
             outcome.skipped += 1
         else:
             try:
-                _restore_file(restorer, source, target)
+                _restore_file(restorer, source, target, quality)
                 outcome.restored += 1
             except (ImageError, ModelError) as error:
                 fail(str(error))
@@ -93,7 +95,11 @@ def restore_files(
 
 
 def _plan(
-    inputs: Sequence[str | Path], output: Path, fail: Report, pass_over: Callable[[Path], object]
+    inputs: Sequence[str | Path],
+    output: Path,
+    suffix: str | None,
+    fail: Report,
+    pass_over: Callable[[Path], object],
 ) -> list[tuple[Path, Path]]:
     """List (source, target); report inputs without pictures and sources that share a target."""
     jobs: dict[Path, Path] = {}
@@ -106,10 +112,17 @@ def _plan(
         if not found:
             fail(f"{given}: has no file that ends in {', '.join(IMAGE_SUFFIXES)}.")
         for source, relative in found:
-            first = jobs.setdefault(output / relative, source)
+            target = (output / relative).with_suffix(suffix or _written_suffix(source))
+            first = jobs.setdefault(target, source)
             if os.path.realpath(first) != os.path.realpath(source):
-                fail(f"{source}: its result {output / relative} is already that of {first}.")
+                fail(f"{source}: its result {target} is already that of {first}.")
     return [(source, target) for target, source in jobs.items()]
+
+
+def _written_suffix(source: Path) -> str:
+    """Return the source's own suffix, or .png for formats that are only read."""
+    only_read = source.suffix.lower() in set(IMAGE_SUFFIXES) - set(FORMATS)
+    return ".png" if only_read else source.suffix
 
 
 def _identity(path: Path) -> tuple[int, int]:
@@ -118,15 +131,22 @@ def _identity(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _restore_file(restorer: Restorer, source: Path, target: Path) -> None:
-    photo = read_photo(source)
-    if target.suffix.lower() not in IMAGE_SUFFIXES:
+def _restore_file(restorer: Restorer, source: Path, target: Path, quality: int) -> None:
+    """Restore one file; refuse what the result's format cannot hold before the work is done."""
+    suffix = target.suffix.lower()
+    if suffix not in FORMATS:
         raise ImageError(f"{source}: the suffix must be one of {', '.join(IMAGE_SUFFIXES)}.")
+    width, height = (restorer.scale * side for side in image_size(source))
+    _refuse(source, obstacle(suffix, height, width, transparent=False))
+    photo = read_photo(source)
+    _refuse(source, obstacle(suffix, height, width, transparent=photo.alpha is not None))
     try:
         restored = restorer.restore_photo(photo)
     except UnfitSize as error:
         raise ImageError(f"{source}: {error}") from error
-    image = restored.rgb
-    if restored.alpha is not None:
-        image = np.dstack([image, restored.alpha])
-    write_image(target, image)
+    write_photo(target, restored, quality=quality)
+
+
+def _refuse(source: Path, why: str | None) -> None:
+    if why:
+        raise ImageError(f"{source}: the result does not fit its format: {why} Try --format=png.")

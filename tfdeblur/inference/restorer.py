@@ -1,13 +1,16 @@
 """Restore images of any size with an exported model."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from tfdeblur.images.files import Photo, read_image, to_rgb
+from tfdeblur.images.decoding import Photo
+from tfdeblur.images.files import read_image, to_rgb
 from tfdeblur.images.resize import to_uint8, upscale
+from tfdeblur.images.transparency import extend_colours
 from tfdeblur.inference.runtimes import Runtime, load_runtime
 from tfdeblur.inference.shipped import resolve_model
 from tfdeblur.inference.tiling import restore_tiled
@@ -96,11 +99,23 @@ class Restorer:
         return restored[: self.scale * height, : self.scale * width]
 
     def restore_photo(self, photo: Photo) -> Photo:
-        """Restore the colours; enlarge transparency, if any, bicubically."""
-        alpha = photo.alpha
+        """Restore the colours, or grey; enlarge transparency, if any, bicubically.
+
+        Colours that transparent pixels hide are replaced, so that they do not bleed into the
+        picture. Pixels per inch grow with the picture, which keeps its size on paper.
+        """
+        rgb, alpha, tags = photo.rgb, photo.alpha, photo.tags
         if alpha is not None:
+            rgb = extend_colours(rgb, alpha)
             alpha = to_uint8(upscale(alpha, self.scale) / 255.0)
-        return Photo(self.restore(photo.rgb), alpha)
+        restored = self.restore(rgb)
+        if photo.grey:
+            restored = np.repeat(
+                np.asarray(Image.fromarray(restored).convert("L"))[..., None], 3, 2
+            )
+        if tags.dpi:
+            tags = replace(tags, dpi=(tags.dpi[0] * self.scale, tags.dpi[1] * self.scale))
+        return Photo(restored, alpha, photo.grey, tags)
 
     def _pad(self, image: np.ndarray) -> np.ndarray:
         """Mirror at the bottom and right up to a size that the network accepts."""
