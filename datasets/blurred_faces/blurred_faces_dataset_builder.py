@@ -128,7 +128,7 @@ class Builder(PairBuilder):
     RELEASE_NOTES = {"1.0.0": "First release."}
     BUILDER_CONFIGS = CONFIGS
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "a folder of photographs of faces (PNG or JPEG), such as that of CelebA, CelebAMask-HQ, "
+        "a folder of photographs of faces, such as that of CelebA, CelebAMask-HQ, "
         "FaceScrub or your own; docs/data.md has their layouts."
     )
 

@@ -105,7 +105,7 @@ class Builder(PairBuilder):
     }
     BUILDER_CONFIGS = [X4, PAGES, COLOUR_PAGES, *page_images.CONFIGS]
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "a folder of pictures of pages (PNG or JPEG); for `page_pairs` with blurry/ and sharp/, "
+        "a folder of pictures of pages; for `page_pairs` with blurry/ and sharp/, "
         "whose files have the same names."
     )
 

@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 from tfdeblur.data.build.prepare import prepare
 from tfdeblur.degradations import page_sources, recipes
 from tfdeblur.images import resize
+from tfdeblur.images.decoding import READABLE
 from tfdeblur.images.files import read_image, write_image
 from tfdeblur_datasets.blurred_text import blurred_text_dataset_builder as blurred_text
 
@@ -192,7 +193,7 @@ def test_pages_of_ones_own_are_blurred(tmp_path):
     write_image(tmp_path / "pages" / "tiny.png", np.zeros((63, 90, 3), np.uint8))
     prepared = _prepare("page_images", tmp_path / "pages", tmp_path / "data")
     assert sorted(prepared.skipped) == [
-        ("broken.png", "must be a PNG or JPEG picture. Its first bytes are b'nothing'."),
+        ("broken.png", f"must be a picture ({READABLE}). Its first bytes are b'nothing'."),
         ("tiny.png", "must be at least 64x64 px. Got: 90x63."),
     ]
     for split, noisy in (("train", True), ("validation", False), ("test", False)):

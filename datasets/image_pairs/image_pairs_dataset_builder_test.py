@@ -7,6 +7,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from tfdeblur.data.build.prepare import prepare
+from tfdeblur.images.decoding import READABLE
 from tfdeblur.images.files import write_image
 from tfdeblur_datasets.image_pairs import image_pairs_dataset_builder as image_pairs
 
@@ -98,7 +99,7 @@ def test_what_does_not_fit_is_left_out_and_named(build, tmp_path):
     assert dict(build("x4_patches").skipped) == {
         "lr/0.png": "must have a partner of the same name in hr/. There is none.",
         "lr/1.png": "its target must be 280x244 px at scale 4. Got: 281x244.",
-        "lr/broken.png": "must be a PNG or JPEG picture. Its first bytes are b'nothing'.",
+        "lr/broken.png": f"must be a picture ({READABLE}). Its first bytes are b'nothing'.",
         "lr/tiny.png": "its target must be at least 240x240 px. Got: 240x236.",
     }
 

@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 
 from tfdeblur.data.build.prepare import prepare
 from tfdeblur.data.build.shards import Key
+from tfdeblur.images.decoding import READABLE
 from tfdeblur.images.files import write_image
 from tfdeblur.images.resize import downscale, to_uint8
 from tfdeblur_datasets.lr_gopro import lr_gopro_dataset_builder as lr_gopro
@@ -134,7 +135,7 @@ def test_what_does_not_fit_is_left_out_and_named(build, tmp_path):
         "train/GOPR3": "must hold blur_gamma/ or blur/, and sharp/. One is missing.",
         "train/GOPR1/blur_gamma/000001.png": "must have a partner in sharp/. There is none.",
         "train/GOPR2/blur_gamma/000000.png": (
-            "must be a PNG or JPEG picture. Its first bytes are b'nothing'."
+            f"must be a picture ({READABLE}). Its first bytes are b'nothing'."
         ),
         "train/GOPR2/blur_gamma/000001.png": (
             "its target must be 300x300 px at scale 1. Got: 400x280."

@@ -155,7 +155,7 @@ def test_the_next_version_counts_integer_names_only(tmp_path, names, version):
     assert publish.next_version(tmp_path) == version
 
 
-def test_a_number_that_is_taken_meanwhile_is_passed_over(tmp_path, monkeypatch):
+def test_a_number_that_is_taken_meanwhile_is_skipped(tmp_path, monkeypatch):
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "theirs").write_text("published first")
     staged = tmp_path / ".staging" / "version"

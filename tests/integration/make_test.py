@@ -71,7 +71,7 @@ def test_the_first_version_that_is_there(machine):
 
 
 @pytest.mark.parametrize("manager", MANAGERS)
-def test_a_placeholder_is_passed_over_and_the_managers_own_is_found(machine, manager):
+def test_a_placeholder_is_skipped_and_the_managers_own_is_found(machine, manager):
     machine.put("bin/python3.13", SHIM)
     machine.put("bin/python3", SHIM)
     assert machine.find("3.13") == ""

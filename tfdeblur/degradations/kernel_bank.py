@@ -110,7 +110,7 @@ def measured_kernel(path: str | Path) -> Kernel:
     middle of a square with an odd side, and the sum is normalised to 1.
 
     Args:
-      path: a grey, opaque PNG or JPEG (8 bits are used, weights are proportional to brightness), or
+      path: a grey, opaque picture (8 bits are used, weights are proportional to brightness), or
         a .npy file with `[h, w]` numbers, for more than 8 bits.
 
     Returns:

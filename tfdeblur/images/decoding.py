@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from absl import logging
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from tfdeblur.images.png_chunks import PROFILE_LIMIT, within_limits
 
@@ -114,7 +114,7 @@ def size(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
     """Open a picture; turn any decoder error into an ImageError that names the file."""
     _check_file(path)
     try:
@@ -138,7 +138,7 @@ def _fault(error: Exception, first: bytes) -> str:
     return f"must be a picture ({READABLE}). Its first bytes are {first!r}."
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path) -> ImageFile.ImageFile:
     """Open a file with Pillow; leave out metadata that Pillow would refuse a PNG for."""
     smaller = within_limits(path) if _format(_first_bytes(path)) == "PNG" else None
     if smaller is None:
@@ -240,12 +240,10 @@ def _high_bytes(image: Image.Image, name: str | Path) -> tuple[Image.Image, np.n
 
 def _to_srgb(image: Image.Image, profile: bytes | None, name: str | Path) -> Image.Image:
     """Convert L, RGB, CMYK or LAB to sRGB; report and ignore a profile that does not fit."""
-    if image.mode == "LAB":
-        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
-    if profile:
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")) if image.mode == "LAB" else None
+    if lab or profile:
         try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            source = lab or ImageCms.ImageCmsProfile(io.BytesIO(profile or b""))
             if ImageCms.getProfileDescription(source).startswith("sRGB"):
                 return image.convert("RGB")
             if source.profile.xcolor_space.strip() == "RGB":

@@ -66,7 +66,7 @@ class Restorer:
         """Restore an image of at least 1x1 pixel.
 
         Args:
-          image: the path of a PNG or JPEG file, a PIL image, or an array: `[H, W, 3] uint8` RGB or
+          image: the path of a picture, a PIL image, or an array: `[H, W, 3] uint8` RGB or
             `[H, W] uint8` grey. Transparent parts of files and PIL images are laid on white.
 
         Returns:

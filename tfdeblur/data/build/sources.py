@@ -109,7 +109,7 @@ def list_images(
     """
     root = os.fspath(folder)
     if not os.path.isdir(root):
-        raise ValueError(f"`{root}` must be a folder of PNG or JPEG pictures. There is none.")
+        raise ValueError(f"`{root}` must be a folder of pictures. There is none.")
     left_out = {os.path.normpath(name) for name in exclude}
     found: dict[str, list[str]] = {}
     excluded = []
@@ -127,9 +127,7 @@ def list_images(
             excluded.append(Excluded(name, reason))
     if not found:
         fact = f"{len(excluded)} other files, such as {min(excluded).file}" if excluded else "none"
-        raise ValueError(
-            f"`{root}` must hold PNG or JPEG pictures, in sub-folders or not. Got: {fact}."
-        )
+        raise ValueError(f"`{root}` must hold pictures, in sub-folders or not. Got: {fact}.")
     persons = {image_id: _person(image_id) for image_id in found}
     if len(set(filter(None, persons.values()))) < PERSONS_MIN:
         persons = {}

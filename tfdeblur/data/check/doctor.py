@@ -158,7 +158,7 @@ class _Checkup:
             try:
                 images.append(read())
             except ImageError as error:
-                rule = "A file must be a whole PNG or JPEG picture."
+                rule = "A file must be an intact picture."
                 self._add("error", "unreadable", (name,), rule, str(error).rstrip("."))
         if len(images) < 2:
             self._tally["unreadable"] += 1

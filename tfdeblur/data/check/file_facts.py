@@ -28,7 +28,7 @@ class Oddity(NamedTuple):
 
 
 def find_oddities(path: Path) -> list[Oddity]:
-    """Check the colour profile, EXIF orientation and mode of a PNG or JPEG file.
+    """Check the colour profile, EXIF orientation and mode of an image file.
 
     Raises:
       OSError, ValueError: the header cannot be read.

@@ -43,7 +43,7 @@ def find_partners(source: Source) -> list[Finding]:
         try:
             print_ = fingerprint(read_image(stray.path))
         except ImageError as error:
-            rule = "A file must be a whole PNG or JPEG picture."
+            rule = "A file must be an intact picture."
             got = str(error).rstrip(".")
             findings.append(Finding("error", "unreadable", (name,), rule, got))
             print_ = None
