@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from PIL import Image, ImageCms
+from planted_pairs import SIDE, blurred, texture, write_pair
 
 from tfdeblur.data.check.doctor import check, examine
 from tfdeblur.data.check.examined import open_source
@@ -16,38 +17,6 @@ from tfdeblur.data.check.findings import FILES_SHOWN, Finding, Report
 from tfdeblur.data.pairs import PairError
 from tfdeblur.degradations.recipes import TextRecipe
 from tfdeblur.images.files import write_image
-
-SIDE = 96
-
-
-def _texture(seed, side=SIDE):
-    """A picture with detail of every size, `[side, side, 3] uint8`, unlike those of other seeds."""
-    rng = np.random.default_rng(seed)
-    picture = np.zeros((side, side, 3), np.float32)
-    for sigma in (1, 3, 9):
-        layer = cv2.GaussianBlur(
-            rng.standard_normal(picture.shape).astype(np.float32), (0, 0), sigma
-        )
-        picture += layer / layer.std()
-    return np.clip(128 + 30 * picture, 0, 255).astype(np.uint8)
-
-
-def _blurred(picture):
-    return cv2.GaussianBlur(picture, (0, 0), 1.2)
-
-
-def _pair(folder, name, seed, degraded=None, target=None):
-    target = _texture(seed) if target is None else target
-    write_image(folder / "blurry" / name, _blurred(target) if degraded is None else degraded)
-    write_image(folder / "sharp" / name, target)
-
-
-@pytest.fixture
-def clean(tmp_path):
-    """A folder of four good pairs."""
-    for number in range(4):
-        _pair(tmp_path, f"{number}.png", number)
-    return tmp_path
 
 
 def _one(report, kind):
@@ -63,60 +32,6 @@ def test_clean_pairs_have_no_findings(clean):
     assert "0 findings" in report.text() and "4 pairs examined" in report.text()
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg"])
-def test_renamed_partner_is_suggested_by_content(clean, suffix):
-    lost = clean / "sharp" / "2.png"
-    Image.open(lost).save(clean / "sharp" / f"holiday.{suffix}")
-    lost.unlink()
-    report = examine(clean)
-    assert report.failed
-    found = {finding.files: finding for finding in report.findings}
-    assert found.keys() == {("blurry/2.png",), ("sharp/" + f"holiday.{suffix}",)}
-    assert {finding.kind for finding in report.findings} == {"no_partner"}
-    got = found[("blurry/2.png",)].got
-    assert got.startswith(f"none; likely sharp/holiday.{suffix} (similar content, correlation ")
-    assert "likely blurry/2.png" in found[(f"sharp/holiday.{suffix}",)].got
-    assert report.counts["files that are no half of a pair"] == 2
-    assert report.counts["pairs examined"] == 3
-
-
-def test_renamed_partner_is_suggested_by_name(clean):
-    write_image(clean / "blurry" / "page_017_blur.png", _texture(50))
-    write_image(clean / "sharp" / "page_017.png", _texture(51))
-    write_image(clean / "sharp" / "zebra.png", _texture(52))
-    found = {finding.files[0]: finding.got for finding in examine(clean).findings}
-    assert found == {
-        "blurry/page_017_blur.png": "none; likely sharp/page_017.png (similar name)",
-        "sharp/page_017.png": "none; likely blurry/page_017_blur.png (similar name)",
-        "sharp/zebra.png": "none, nor a file like it",
-    }
-
-
-def test_files_that_are_no_half_of_a_pair(clean):
-    (clean / "sharp" / "scan.tif").write_bytes(b"II*")
-    Image.open(clean / "sharp" / "1.png").save(clean / "sharp" / "1.jpg")
-    (clean / "blurry" / "bad.png").write_bytes(b"no picture")
-    found = {(finding.kind, finding.files): finding.got for finding in examine(clean).findings}
-    assert found.keys() == {
-        ("no_pair", ("sharp/scan.tif",)),
-        ("no_pair", ("sharp/1.png",)),
-        ("unreadable", ("blurry/bad.png",)),
-        ("no_partner", ("blurry/bad.png",)),
-    }
-    assert "same name as" in found["no_pair", ("sharp/1.png",)]
-    assert "suffix is none of .png" in found["no_pair", ("sharp/scan.tif",)]
-
-
-def test_two_pictures_in_one_pair(clean):
-    one, two = clean / "blurry" / "0.png", clean / "blurry" / "1.png"
-    one.rename(clean / "aside"), two.rename(one), (clean / "aside").rename(two)
-    report = examine(clean)
-    assert {finding.kind for finding in report.findings} == {"other_picture"}
-    found = {finding.files: finding.got for finding in report.findings}
-    assert "likely partner: sharp/1.png" in found["blurry/0.png", "sharp/0.png"]
-    assert "likely partner: sharp/0.png" in found["blurry/1.png", "sharp/1.png"]
-
-
 @pytest.mark.parametrize(
     ("shape", "got"),
     [
@@ -126,9 +41,9 @@ def test_two_pictures_in_one_pair(clean):
     ],
 )
 def test_wrong_scale(clean, shape, got):
-    target = _texture(9)
+    target = texture(9)
     degraded = cv2.resize(target, shape[::-1], interpolation=cv2.INTER_AREA)
-    _pair(clean, "9.png", 9, degraded=degraded)
+    write_pair(clean, "9.png", 9, degraded=degraded)
     report = examine(clean)
     [finding] = [finding for finding in report.findings if finding.kind == "scale"]
     assert finding.severity == "error"
@@ -144,9 +59,9 @@ def test_scale_that_is_asked_for(clean):
     assert report.findings[0].got == "1 (96x96 px and 96x96 px)"
 
 
-def test_shifted_pair(clean):
-    big = _texture(9, SIDE + 16)
-    _pair(clean, "9.png", 9, _blurred(big)[3:99, 10:106], big[8:104, 8:104])
+def test_shiftedwrite_pair(clean):
+    big = texture(9, SIDE + 16)
+    write_pair(clean, "9.png", 9, blurred(big)[3:99, 10:106], big[8:104, 8:104])
     finding = _one(examine(clean), "misaligned")
     assert finding.severity == "error"
     assert finding.files == ("blurry/9.png", "sharp/9.png")
@@ -156,12 +71,12 @@ def test_shifted_pair(clean):
 
 
 def test_off_centre_blur_is_a_warning(clean):
-    target = _texture(9, SIDE + 40)
+    target = texture(9, SIDE + 40)
     psf = np.zeros((1, 21), np.float32)
     psf[0, :21:2] = np.linspace(0.2, 1, 11)  # Its mean lies 3 px to the right.
     moved = cv2.filter2D(target, -1, (psf / psf.sum())[:, ::-1])
     inner = slice(20, 20 + SIDE)
-    _pair(clean, "9.png", 9, moved[inner, inner], target[inner, inner])
+    write_pair(clean, "9.png", 9, moved[inner, inner], target[inner, inner])
     report = examine(clean)
     finding = _one(report, "misaligned")
     assert finding.severity == "warning" and not report.failed
@@ -181,20 +96,20 @@ def test_corrupt_files(clean):
 
 
 def test_duplicates(clean):
-    _pair(clean, "again.png", 2)
+    write_pair(clean, "again.png", 2)
     finding = _one(examine(clean), "duplicate")
     assert finding.severity == "warning"
     assert finding.files == ("sharp/2.png", "sharp/again.png")
     assert finding.got == "2 exact duplicates"
 
-    _pair(clean, "again.png", 2, degraded=cv2.GaussianBlur(_texture(2), (0, 0), 2.5))
+    write_pair(clean, "again.png", 2, degraded=cv2.GaussianBlur(texture(2), (0, 0), 2.5))
     finding = _one(examine(clean), "duplicate")
     assert finding.severity == "note"
     assert finding.got == "2 exact duplicates, each degraded in another way"
 
 
 def test_near_duplicates(clean):
-    _pair(clean, "again.png", 2, target=cv2.GaussianBlur(_texture(2), (0, 0), 0.6))
+    write_pair(clean, "again.png", 2, target=cv2.GaussianBlur(texture(2), (0, 0), 0.6))
     finding = _one(examine(clean), "near_duplicate")
     assert finding.severity == "note"
     assert finding.files == ("sharp/2.png", "sharp/again.png")
@@ -203,16 +118,16 @@ def test_near_duplicates(clean):
 
 def test_leakage(tmp_path):
     for number in range(3):
-        _pair(tmp_path / "train", f"{number}.png", number)
-        _pair(tmp_path / "test", f"{number}.png", 10 + number)
+        write_pair(tmp_path / "train", f"{number}.png", number)
+        write_pair(tmp_path / "test", f"{number}.png", 10 + number)
     assert examine(tmp_path).findings == []
-    _pair(tmp_path / "test", "copy.png", 1, degraded=cv2.GaussianBlur(_texture(1), (0, 0), 2))
+    write_pair(tmp_path / "test", "copy.png", 1, degraded=cv2.GaussianBlur(texture(1), (0, 0), 2))
     finding = _one(examine(tmp_path), "leakage")
     assert finding.severity == "error"
     assert finding.files == ("test/sharp/copy.png", "train/sharp/1.png")
     assert finding.got == "2 exact duplicates in test, train"
 
-    _pair(tmp_path / "test", "copy.png", 1, target=cv2.GaussianBlur(_texture(1), (0, 0), 0.6))
+    write_pair(tmp_path / "test", "copy.png", 1, target=cv2.GaussianBlur(texture(1), (0, 0), 0.6))
     report = examine(tmp_path)
     assert _one(report, "leakage").severity == "warning" and not report.failed
     assert "near-duplicates, distance" in report.findings[0].got
@@ -223,14 +138,14 @@ def test_leakage(tmp_path):
 
 
 def test_blurry_that_is_sharp(clean):
-    _pair(clean, "same.png", 9, degraded=_texture(9))
+    write_pair(clean, "same.png", 9, degraded=texture(9))
     finding = _one(examine(clean), "identical")
     assert finding.severity == "error" and finding.got == "the same pixels"
 
 
 def test_flat_pictures_are_no_errors(clean):
     for name in ("white.png", "white_too.png"):
-        _pair(clean, name, 0, target=np.full((SIDE, SIDE, 3), 255, np.uint8))
+        write_pair(clean, name, 0, target=np.full((SIDE, SIDE, 3), 255, np.uint8))
     report = examine(clean)
     assert not report.failed
     assert [(f.severity, f.kind) for f in report.findings] == [
@@ -248,7 +163,7 @@ def test_colour_profile_and_orientation(clean):
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image.save(clean / "sharp" / "1.png", icc_profile=srgb)
-    _pair(clean, "1.png", 1)
+    write_pair(clean, "1.png", 1)
     image = Image.open(clean / "sharp" / "2.png").copy()
     image.save(clean / "sharp" / "2.png", icc_profile=b"no profile" * 20)
     image = Image.open(clean / "sharp" / "3.png").copy()
@@ -279,7 +194,7 @@ def test_unusual_modes_are_notes(clean):
 
 
 def test_small_and_mixed(clean):
-    _pair(clean, "small.png", 9, target=_texture(9, 40))
+    write_pair(clean, "small.png", 9, target=texture(9, 40))
     found = [(f.severity, f.kind, f.got) for f in examine(clean).findings]
     assert found == [
         ("warning", "small", "40x40 px"),
@@ -334,8 +249,8 @@ def test_pages_of_the_recipe_have_no_findings(tmp_path):
 def _prepare(data_dir, copy):
     def examples(split, seeds):
         for seed in seeds:
-            target = _texture(seed)
-            yield str(seed), {"id": f"{seed}", "blurry": _blurred(target), "sharp": target}
+            target = texture(seed)
+            yield str(seed), {"id": f"{seed}", "blurry": blurred(target), "sharp": target}
 
     image = tfds.features.Image(shape=(None, None, 3), encoding_format="png")
     tfds.dataset_builders.store_as_tfds_dataset(
@@ -383,7 +298,7 @@ def test_prepared_leak_and_damage(tmp_path):
 
 def test_page_is_self_contained_and_shows_what_was_found(clean):
     (clean / "sharp" / "1.png").write_bytes(b"<b>no picture</b>")
-    _pair(clean, "same.png", 9, degraded=_texture(9))
+    write_pair(clean, "same.png", 9, degraded=texture(9))
     page = clean.parent / "report.html"
     report = examine(clean, html=page)
     text = page.read_text("utf-8")
