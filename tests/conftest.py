@@ -22,9 +22,12 @@ def eagerly(monkeypatch):
     monkeypatch.setattr(tf, "function", lambda function=None, **_: function or (lambda each: each))
 
 
-@pytest.fixture
-def quick_layers(monkeypatch):
-    """Keras traces each layer for its output's shape, which takes most of a build; rules do not."""
+@pytest.fixture(scope="module")
+def quick_layers():
+    """Keras traces each layer for its output's shape, which takes most of a build; rules do not.
+
+    It lasts to the end of the module.
+    """
     import tensorflow as tf
 
     from tfdeblur.layers.instance_norm import instance_normalization
@@ -34,6 +37,7 @@ def quick_layers(monkeypatch):
     norm = type(instance_normalization("norm"))
     ruled = (layers.Conv2D, layers.Conv2DTranspose, layers.Concatenate, layers.Add, layers.ReLU)
     ruled += (layers.LeakyReLU, layers.BatchNormalization, layers.Rescaling, layers.Dense, norm)
+    ruled += (layers.Activation, layers.ZeroPadding2D)
     engine = keras.src.engine
     trace = engine.base_layer.Layer._infer_output_signature
 
@@ -46,7 +50,9 @@ def quick_layers(monkeypatch):
         shape = shapes if isinstance(self, norm) else self.compute_output_shape(shapes)
         return engine.keras_tensor.KerasTensor(tf.TensorSpec(shape, self.compute_dtype))
 
-    monkeypatch.setattr(engine.base_layer.Layer, "_infer_output_signature", infer)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine.base_layer.Layer, "_infer_output_signature", infer)
+        yield
 
 
 HALO = 3  # a 5x5 and a 3x3 convolution: 2 + 1

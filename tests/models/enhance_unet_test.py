@@ -233,7 +233,7 @@ def test_penalty_is_drawn_by_the_number_of_the_update(tiny):
     np.testing.assert_array_equal(penalty(7), first)
 
 
-def test_step_moves_every_weight_of_its_own_network(tiny):
+def test_step_moves_every_weight_of_its_own_network(tiny, eagerly):
     """Two updates of the critic and one of the generator; biases before norms may stand still."""
     networks = tiny.networks
     optimizers = (tiny.generator_optimizer, tiny.discriminator_optimizers["critic"])
@@ -270,7 +270,7 @@ def test_few_weights_stand_still_by_design(tiny):
 
 
 @pytest.mark.parametrize("policy, whole", [("mixed_bfloat16", True), ("mixed_float16", False)])
-def test_mixed_precision(policy, whole):
+def test_mixed_precision(policy, whole, eagerly):
     """Float32 out, right statistics at 320 px, finite steps with second-order gradients."""
     keras.mixed_precision.set_global_policy(policy)
     try:

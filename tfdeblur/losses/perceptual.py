@@ -38,6 +38,7 @@ def build_vgg19(taps: Sequence[str], weights: str = "imagenet") -> keras.Model:
     """Build a frozen VGG-19 up to its deepest tap.
 
     Computes in float32 under every policy, as the loss takes small differences of large values.
+    `keras.applications.VGG19` takes no dtype, only the global policy, and always makes all layers.
 
     Args:
       taps: Keras' names of layers, `block1_conv1` to `block5_conv4` (after the ReLU; Relu3_3 is
