@@ -6,21 +6,20 @@ Prints the largest difference between the gradients of a step on one replica and
 the largest gradient of the same network; the exit code is 1 if one exceeds --tolerance.
 
 A thin and shallow version of each paper's model makes one step on one replica, on two replicas of
-one process and on two processes that talk over loopback, each in its own process. The comparison
-covers the gradients given to the optimizers, summed over all updates of a step and over replicas.
+one process and on two processes that talk over loopback. The comparison covers the gradients given
+to the optimizers, summed over all updates of a step and over replicas.
 
 ReLUs have kinks, at which a rounding error decides between two gradients; the replicas are not to
 blame. So a smooth function with the same slopes replaces them all. Weights whose gradients are
 rounding noise, biases before a norm (`ModelConfig.unmoved_weights`), are left out.
 """
 
-import functools
 import inspect
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,61 +74,55 @@ def small_models() -> dict[str, Small]:
     }
 
 
-def compare(name: str, shared_by: str) -> dict[str, float]:
-    """Compare a small model's step on two replicas or workers with its step on one replica.
+def compare(shared_by: str, names: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Compare small models' steps on two replicas or workers with their steps on one replica.
 
     Args:
-      name: key of `small_models`.
       shared_by: `replicas` or `workers`.
+      names: keys of `small_models`.
 
     Returns:
-      By network, the largest difference of its updates relative to the largest update; under
-      `logs`, the largest difference of the logged values, relative to 1 plus the value.
+      By model and network, the largest difference of the network's updates relative to the largest
+      update; under `logs`, the largest difference of the logged values, relative to 1 plus the
+      value.
     """
-    one, other = _alone(name), _in_own_process(name, shared_by)
+    names = list(names)
+    one, two = _in_own_process(ONE, names), _in_own_process(shared_by, names)
+    return {name: _differences(one[name], two[name]) for name in names}
+
+
+def _differences(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> dict[str, float]:
     worst: dict[str, float] = {}
     for key, value in one.items():
         network = key.split("/")[0]
-        theirs = np.abs(value - other[key]).max()
+        difference = np.abs(value - two[key]).max()
         if network == "logs":
-            theirs = theirs / (1 + np.abs(value).max())
-        worst[network] = max(worst.get(network, 0.0), float(theirs))
+            difference = difference / (1 + np.abs(value).max())
+        worst[network] = max(worst.get(network, 0.0), float(difference))
     for network in set(worst) - {"logs"}:
-        mine = [np.abs(value).max() for key, value in one.items() if key.startswith(f"{network}/")]
-        worst[network] /= float(max(mine))
+        largest = max(np.abs(one[key]).max() for key in one if key.startswith(f"{network}/"))
+        worst[network] /= float(largest)
     return worst
 
 
-@functools.cache
-def _alone(name: str) -> dict[str, np.ndarray]:
-    return _in_own_process(name, ONE)
-
-
-def _in_own_process(name: str, shared_by: str) -> dict[str, np.ndarray]:
+def _in_own_process(shared_by: str, names: list[str]) -> dict[str, dict[str, np.ndarray]]:
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "updates.npz"
-        command = [sys.executable, __file__, name, shared_by, str(file)]
+        command = [sys.executable, __file__, shared_by, folder, *names]
         if shared_by == WORKERS:
             code = launch(command, 2, quiet)
         else:
             code = subprocess.run(command, env=quiet, check=False).returncode
         if code:
             raise RuntimeError(
-                f"The step of {name} on {shared_by} must end well. Got: exit {code}."
+                f"The steps of {', '.join(names)} on {shared_by} must end well. Got: exit {code}."
             )
-        with np.load(file) as arrays:
-            return dict(arrays)
+        return {name: dict(np.load(Path(folder, f"{name}.npz"))) for name in names}
 
 
-def _step(name: str, shared_by: str) -> tuple[dict[str, Any], Workers]:
+def _step(small: Small, strategy: tf.distribute.Strategy) -> dict[str, Any]:
     """Make one gradient descent step; return every weight's updates, and the logs."""
-    small = small_models()[name]
-    config = small.config
-    chosen = {ONE: "none", REPLICAS: "mirrored", WORKERS: "multi_worker"}[shared_by]
-    strategy = make_strategy(RuntimeConfig(strategy=chosen))
-    workers, replicas = Workers.of(strategy), strategy.num_replicas_in_sync
-    assert replicas == (1 if shared_by == ONE else 2)
+    config, replicas = small.config, strategy.num_replicas_in_sync
     keras.utils.set_random_seed(0)
     with strategy.scope():
         parts = inspect.signature(config.build).parameters
@@ -138,7 +131,7 @@ def _step(name: str, shared_by: str) -> tuple[dict[str, Any], Workers]:
         model.micro_batches = small.micro_batches
         model.compile(keras.optimizers.SGD(RATE, MOMENTUM), judges)
     share = small.pairs * config.discriminator_updates // replicas
-    data = workers.distribute(_batches(small, replicas), share)
+    data = Workers.of(strategy).distribute(_batches(small, replicas), share)
     history = model.fit(data, steps_per_epoch=1, verbose=0).history
     found = {f"logs/{key}": np.asarray(values[0]) for key, values in history.items()}
     for owner, network in model.networks.items():
@@ -146,7 +139,7 @@ def _step(name: str, shared_by: str) -> tuple[dict[str, Any], Workers]:
         for number, (weight, velocity) in enumerate(slots):
             if not weight.name.endswith(config.unmoved_weights):
                 found[f"{owner}/{number}/{weight.name}"] = velocity.numpy() / RATE
-    return found, workers
+    return found
 
 
 def _batches(small: Small, replicas: int) -> Callable[[int, int], tf.data.Dataset]:
@@ -169,17 +162,21 @@ def _smooth_relu(x, alpha=0.0, negative_slope=0.0, **_):
     return slope * x + (1 - slope) * tf.nn.softplus(x)
 
 
-def _write_step(name: str, shared_by: str, file: str) -> None:
-    """Make one step in this process and write its updates and logs."""
+def _write_steps(shared_by: str, folder: str, *names: str) -> None:
+    """Make a step of each model in this process and write its updates and logs."""
     if shared_by == REPLICAS:
         (cpu,) = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * 2
         )
     keras.src.backend.relu = _smooth_relu
-    found, workers = _step(name, shared_by)
-    if workers.is_chief:
-        np.savez(file, **found)
+    chosen = {ONE: "none", REPLICAS: "mirrored", WORKERS: "multi_worker"}[shared_by]
+    strategy = make_strategy(RuntimeConfig(strategy=chosen))
+    assert strategy.num_replicas_in_sync == (1 if shared_by == ONE else 2)
+    for name in names:
+        found = _step(small_models()[name], strategy)
+        if Workers.of(strategy).is_chief:
+            np.savez(Path(folder, f"{name}.npz"), **found)
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -190,16 +187,15 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Compare, print and judge; in a process started by `_in_own_process`, make its step."""
+    """Compare, print and judge; in a process started by `_in_own_process`, make its steps."""
     if argv[1:]:
-        _write_step(*argv[1:])
+        _write_steps(*argv[1:])
         return 0
     values, failed = flags.FLAGS, False
-    for name in values.model or small_models():
-        for shared_by in values.shared_by:
-            worst = compare(name, shared_by)
-            told = ", ".join(f"{network} {value:.1e}" for network, value in worst.items())
-            print(f"{name}, 2 {shared_by}: {told}", flush=True)
+    for shared_by in values.shared_by:
+        for name, worst in compare(shared_by, values.model or small_models()).items():
+            shown = ", ".join(f"{network} {value:.1e}" for network, value in worst.items())
+            print(f"{name}, 2 {shared_by}: {shown}", flush=True)
             differing = max(value for network, value in worst.items() if network != "logs")
             failed |= differing > values.tolerance
     return int(failed)
