@@ -1,1 +1,1 @@
-"""Blur kernels, rendered pages and the papers' degradation recipes."""
+"""Blur kernels and banks of them, motion flow, rendered pages, and the papers' recipes."""
