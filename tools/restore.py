@@ -25,7 +25,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     """Define this program's flags."""
     flags.DEFINE_string("output", None, "folder for the results", flag_values=flag_values)
     flags.DEFINE_string(
-        "model", "scgan_text", "a name, a folder or a .tflite file", flag_values=flag_values
+        "model", "scgan_text", "model: a name, a folder or a .tflite file", flag_values=flag_values
     )
     flags.DEFINE_enum(
         "runtime",
@@ -34,9 +34,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "what runs the model; auto prefers LiteRT",
         flag_values=flag_values,
     )
-    flags.DEFINE_bool(
-        "skip_existing", False, "leave results that exist as they are", flag_values=flag_values
-    )
+    flags.DEFINE_bool("skip_existing", False, "keep existing results", flag_values=flag_values)
     flags.mark_flag_as_required("output", flag_values=flag_values)
 
 
@@ -53,7 +51,7 @@ def main(argv: list[str]) -> int:
     outcome = restore_files(restorer, inputs, values.output, skip_existing=values.skip_existing)
     if outcome.passed_over:
         kinds = sorted({path.suffix.lower() or "no suffix" for path in outcome.passed_over})
-        print(f"{len(outcome.passed_over)} other files passed over: {', '.join(kinds)}")
+        print(f"{len(outcome.passed_over)} other files ignored: {', '.join(kinds)}")
     skipped = f", {outcome.skipped} skipped" if outcome.skipped else ""
     failed = len(outcome.failures)
     print(f"{outcome.restored} restored{skipped}, {failed} failed; results in {values.output}")

@@ -42,14 +42,12 @@ def test_files_and_folders(restore, tmp_path, toy_network, capsys):
     assert "4 restored, 0 failed; results in out" in capsys.readouterr().out
 
 
-def test_files_that_are_passed_over_are_told_of(restore, capsys):
+def test_files_that_are_ignored_are_told_of(restore, capsys):
     _write("in/a.png")
     for name in ("in/note.txt", "in/deep.HEIC", "in/README", "in/.hidden"):
         Path(name).write_text("words")
     assert restore("in", "in") == 0
-    told = (
-        "3 other files passed over: .heic, .txt, no suffix\n1 restored, 0 failed; results in out\n"
-    )
+    told = "3 other files ignored: .heic, .txt, no suffix\n1 restored, 0 failed; results in out\n"
     assert capsys.readouterr().out == told
 
 
