@@ -25,11 +25,11 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     """Define this program's flags."""
     define_config_flag(flag_values)
     for name, default, about in (
-        ("rounds", 5, "how often each takes its turn"),
-        ("steps", 5, "of each turn"),
+        ("rounds", 5, "turns of each measurement"),
+        ("steps", 5, "steps of each turn"),
     ):
         flags.DEFINE_integer(name, default, about, lower_bound=1, flag_values=flag_values)
-    flags.DEFINE_list("replicas", [], "numbers of replicas", flag_values=flag_values)
+    flags.DEFINE_list("replicas", [], "numbers of replicas to compare", flag_values=flag_values)
     flags.register_validator(
         "replicas",
         lambda counts: all(count.isdecimal() and int(count) > 0 for count in counts),

@@ -41,7 +41,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_list("beam_options", [], "options for Beam: name=value,…", flag_values=flag_values)
     flags.DEFINE_integer("count", None, "training images or pairs to make", flag_values=flag_values)
     flags.DEFINE_integer("seed", None, "seed of every draw (default: 0)", flag_values=flag_values)
-    flags.DEFINE_boolean("overwrite", False, "replace data that is there", flag_values=flag_values)
+    flags.DEFINE_boolean("overwrite", False, "replace existing data", flag_values=flag_values)
 
 
 def main(argv: list[str]) -> int:

@@ -18,15 +18,15 @@ from absl import app, flags
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Define this program's flags."""
     for name, about in (
-        ("data_dir", "of prepared data (default: that of TFDS)"),
-        ("html", "the page to write"),
+        ("data_dir", "folder of prepared data (default: that of TFDS)"),
+        ("html", "HTML page to write"),
     ):
         flags.DEFINE_string(name, None, about, flag_values=flag_values)
-    flags.DEFINE_list("split", [], "splits (default: all)", flag_values=flag_values)
+    flags.DEFINE_list("split", [], "splits to examine (default: all)", flag_values=flag_values)
     for name, default, about in (
         ("scale", None, "ratio of target to degraded sides (default: that of most pairs)"),
-        ("patch_size", 64, "a target that is smaller, in pixels, is reported"),
-        ("limit", None, "the first so many pairs of each split only"),
+        ("patch_size", 64, "report targets whose sides are smaller, in pixels"),
+        ("limit", None, "examine only the first so many pairs of each split"),
     ):
         flags.DEFINE_integer(name, default, about, lower_bound=1, flag_values=flag_values)
 

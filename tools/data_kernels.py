@@ -15,15 +15,19 @@ from absl import app, flags
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Define this program's flags."""
     for name, about in (
-        ("family", "draw kernels of this one"),
-        ("bank", "the .npz file that holds them"),
-        ("sheet", "the picture to write, of the first 64"),
+        ("family", "family of the kernels to draw"),
+        ("bank", ".npz file of kernels"),
+        ("sheet", "picture to write: the first 64 kernels"),
     ):
         flags.DEFINE_string(name, None, about, flag_values=flag_values)
-    flags.DEFINE_list("add", [], "files of measured kernels", flag_values=flag_values)
-    flags.DEFINE_integer("count", None, "how many (default: 64)", flag_values=flag_values)
-    flags.DEFINE_integer("seed", None, "of every draw (default: 0)", flag_values=flag_values)
-    flags.DEFINE_boolean("overwrite", False, "replace a bank", flag_values=flag_values)
+    flags.DEFINE_list(
+        "add", [], "files of measured kernels to add to the bank", flag_values=flag_values
+    )
+    flags.DEFINE_integer(
+        "count", None, "number of kernels to draw (default: 64)", flag_values=flag_values
+    )
+    flags.DEFINE_integer("seed", None, "seed of every draw (default: 0)", flag_values=flag_values)
+    flags.DEFINE_boolean("overwrite", False, "replace an existing bank", flag_values=flag_values)
 
 
 def main(argv: list[str]) -> int:

@@ -13,12 +13,12 @@ from absl import app, flags
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Define this program's flags."""
     for name, default, about in (
-        ("data_dir", None, "of prepared data (default: that of TFDS)"),
-        ("split", "train", "which examples"),
-        ("output", None, "the picture to write (PNG or JPEG)"),
+        ("data_dir", None, "folder of prepared data (default: that of TFDS)"),
+        ("split", "train", "split to draw from"),
+        ("output", None, "picture to write, PNG or JPEG"),
     ):
         flags.DEFINE_string(name, default, about, flag_values=flag_values)
-    flags.DEFINE_integer("count", 6, "how many", lower_bound=1, flag_values=flag_values)
+    flags.DEFINE_integer("count", 6, "number of examples", lower_bound=1, flag_values=flag_values)
 
 
 def main(argv: list[str]) -> int:

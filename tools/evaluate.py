@@ -37,8 +37,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     text("split", "test", "split of named data")
     text("output", None, "folder for summary.json, per_image.csv and grid.png")
     choice("protocol", ["rgb", "rgb_crop", "y", "y_crop"], "colours and border of PSNR and SSIM")
-    choice("checkpoint", ["best", "latest"], "which weights of a run")
-    choice("runtime", ["auto", "litert", "saved_model"], "for exported models")
+    choice("checkpoint", ["best", "latest"], "weights of a run to score")
+    choice("runtime", ["auto", "litert", "saved_model"], "runtime of exported models")
     about = "score only the first so many pairs"
     flags.DEFINE_integer("limit", None, about, lower_bound=1, flag_values=flag_values)
     flags.mark_flags_as_required(["model", "data"], flag_values=flag_values)

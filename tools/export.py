@@ -29,10 +29,10 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     ):
         flags.DEFINE_string(name, None, help_text, flag_values=flag_values)
     flags.DEFINE_enum(
-        "checkpoint", "best", ["best", "latest"], "which weights", flag_values=flag_values
+        "checkpoint", "best", ["best", "latest"], "weights to export", flag_values=flag_values
     )
     flags.DEFINE_float(
-        "hours", None, "how long the training took, for the model card", flag_values=flag_values
+        "hours", None, "hours of training, for the model card", flag_values=flag_values
     )
     flags.mark_flags_as_required(["workdir", "output"], flag_values=flag_values)
 

@@ -12,12 +12,12 @@ from absl import app, flags
 
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Define this program's flags."""
-    flags.DEFINE_string("model", "scgan_text", "name or path", flag_values=flag_values)
+    flags.DEFINE_string("model", "scgan_text", "model: a name or a path", flag_values=flag_values)
     flags.DEFINE_string(
         "output", "docs/before_after.png", "the picture's file", flag_values=flag_values
     )
-    flags.DEFINE_integer("rows", 3, "pages", lower_bound=1, flag_values=flag_values)
-    flags.DEFINE_integer("seed", 5, "of the pages", lower_bound=0, flag_values=flag_values)
+    flags.DEFINE_integer("rows", 3, "number of pages", lower_bound=1, flag_values=flag_values)
+    flags.DEFINE_integer("seed", 5, "seed of the pages", lower_bound=0, flag_values=flag_values)
 
 
 def main(argv: list[str]) -> None:

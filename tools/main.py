@@ -13,16 +13,16 @@ VERBS = {
     "restore": Verb("restore", "Restore photographs: files and folders in, sharp ones out."),
     "models": Verb("models", "List the models that come with tfdeblur, or show one's card."),
     "data list": Verb("data_list", "List the data sets that can be built.", _TRAIN),
-    "data build": Verb("data_build", "Make a data set for training and evaluation.", _TRAIN),
+    "data build": Verb("data_build", "Prepare data for training and evaluation.", _TRAIN),
     "data show": Verb("data_show", "Draw examples of prepared data.", _TRAIN),
-    "data check": Verb("data_check", "Find what is wrong with pairs of images."),
-    "data kernels": Verb("data_kernels", "Draw, keep and show blur kernels."),
+    "data check": Verb("data_check", "Find problems in pairs of images."),
+    "data kernels": Verb("data_kernels", "Draw, store and show blur kernels."),
     "train": Verb("train", "Train a model, or resume a run.", _TRAIN),
-    "trial": Verb("trial", "Try an experiment: can it learn, does it stay finite?", _TRAIN),
+    "trial": Verb("trial", "Try an experiment: does it learn, do its terms stay finite?", _TRAIN),
     "evaluate": Verb("evaluate", "Score a model beside the trivial baseline."),
     "export": Verb("export", "Write a trained model as SavedModel and TFLite.", _TRAIN),
-    "benchmark data": Verb("benchmark_data", "Time how training pairs are made or read.", _TRAIN),
-    "benchmark train": Verb("benchmark_train", "Time a training's step on this machine.", _TRAIN),
+    "benchmark data": Verb("benchmark_data", "Time making or reading training pairs.", _TRAIN),
+    "benchmark train": Verb("benchmark_train", "Time training on this machine.", _TRAIN),
 }
 
 

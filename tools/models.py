@@ -20,7 +20,10 @@ from absl import app, flags
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Define this program's flags."""
     flags.DEFINE_bool(
-        "architectures", False, "list what can be trained instead", flag_values=flag_values
+        "architectures",
+        False,
+        "list the models that can be trained instead",
+        flag_values=flag_values,
     )
 
 
@@ -28,9 +31,7 @@ def main(argv: list[str]) -> int:
     """Print a list or cards."""
     if flags.FLAGS.architectures:
         if len(argv) > 1:
-            raise ValueError(
-                f"`--architectures` must stand without a model. Got: {', '.join(argv[1:])}."
-            )
+            raise ValueError(f"`--architectures` takes no model. Got: {', '.join(argv[1:])}.")
         from tfdeblur.command_line.config_flag import installed_configs
         from tfdeblur.studies.architectures import entries
 

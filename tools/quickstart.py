@@ -27,7 +27,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "output", "quickstart", "folder of the run and the report", flag_values=flag_values
     )
     flags.DEFINE_integer(
-        "steps", 150, "updates of the fine-tuning", lower_bound=1, flag_values=flag_values
+        "steps", 150, "steps of the fine-tuning", lower_bound=1, flag_values=flag_values
     )
     flags.DEFINE_bool("light", False, "only restore; needs no TensorFlow", flag_values=flag_values)
 

@@ -16,14 +16,20 @@ from absl import app, flags
 
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Define this program's flags."""
-    flags.DEFINE_list("model", ["scgan_text"], "models or runs", flag_values=flag_values)
+    flags.DEFINE_list(
+        "model", ["scgan_text"], "models and runs to compare", flag_values=flag_values
+    )
     readers = ["tesseract", "rapidocr"]
-    flags.DEFINE_enum("reader", readers[0], readers, "what reads", flag_values=flag_values)
-    flags.DEFINE_string("data", None, "as in `tfdeblur evaluate`", flag_values=flag_values)
-    flags.DEFINE_string("data_dir", None, "of prepared data", flag_values=flag_values)
-    flags.DEFINE_string("split", "test", "of prepared data", flag_values=flag_values)
-    flags.DEFINE_enum("checkpoint", "best", ["best", "latest"], "of a run", flag_values=flag_values)
-    flags.DEFINE_integer("limit", None, "first pairs only", flag_values=flag_values)
+    flags.DEFINE_enum("reader", readers[0], readers, "program that reads", flag_values=flag_values)
+    flags.DEFINE_string("data", None, "pairs, as in `tfdeblur evaluate`", flag_values=flag_values)
+    flags.DEFINE_string("data_dir", None, "folder of prepared data", flag_values=flag_values)
+    flags.DEFINE_string("split", "test", "split of prepared data", flag_values=flag_values)
+    flags.DEFINE_enum(
+        "checkpoint", "best", ["best", "latest"], "weights of a run", flag_values=flag_values
+    )
+    flags.DEFINE_integer(
+        "limit", None, "read only the first so many pairs", flag_values=flag_values
+    )
     flags.mark_flag_as_required("data", flag_values=flag_values)
 
 

@@ -27,10 +27,10 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     """Define this program's flags."""
     own = {"flag_values": flag_values}
     flags.DEFINE_string("output", None, "folder for the results", **own)
-    flags.DEFINE_string("model", "scgan_text", "a name, a folder or a .tflite file", **own)
+    flags.DEFINE_string("model", "scgan_text", "model: a name, a folder or a .tflite file", **own)
     runtimes = ["auto", "litert", "saved_model"]
     flags.DEFINE_enum("runtime", "auto", runtimes, "what runs it; auto prefers LiteRT", **own)
-    flags.DEFINE_bool("skip_existing", False, "leave results that exist as they are", **own)
+    flags.DEFINE_bool("skip_existing", False, "keep existing results", **own)
     formats = ["png", "jpg", "webp", "tif", "bmp"]
     flags.DEFINE_enum("format", None, formats, "of all results; default: each input's own", **own)
     flags.DEFINE_integer("quality", 95, "of JPEG and WebP results", 1, 100, **own)

@@ -67,7 +67,7 @@ def _train() -> int:
     try:
         result = train(flags.FLAGS.config, flags.FLAGS.workdir)
     except Interrupted as interrupted:
-        print(f"{interrupted} Run the same command again to go on.", file=sys.stderr)
+        print(f"{interrupted} Run the same command again to resume it.", file=sys.stderr)
         return TERMINATED
     print(f"Step {result['step']}: validation {format_means(result['validation'])}.")
     print(f"weights sha256: {result['weights_sha256']}")

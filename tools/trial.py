@@ -29,7 +29,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     """Define this program's flags."""
     define_config_flag(flag_values)
     flags.DEFINE_bool("fresh", False, "train on fresh pairs", flag_values=flag_values)
-    flags.DEFINE_float("gain", 3.0, "PSNR in dB that must be gained", flag_values=flag_values)
+    flags.DEFINE_float("gain", 3.0, "PSNR in dB to gain over the baseline", flag_values=flag_values)
     flags.DEFINE_enum(
         "extractor",
         "vgg19",

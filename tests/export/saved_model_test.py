@@ -31,10 +31,17 @@ def export(generator, model_config, folder):
     return tf.saved_model.load(str(folder)).signatures
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1, 3), (2, 1, 9, 3), (1, 8, 5, 3), (3, 17, 2, 3)])
-def test_serving_default_equals_the_generator_at_any_size(make_small, tmp_path, shape):
+@pytest.fixture(scope="module")
+def small(make_small, tmp_path_factory):
+    """A small generator, its config, the folder of its export, and the signatures in it."""
     model_config, generator = make_small()
-    signatures = export(generator, model_config, tmp_path)
+    folder = tmp_path_factory.mktemp("small")
+    return generator, model_config, folder, export(generator, model_config, folder)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 3), (2, 1, 9, 3), (1, 8, 5, 3), (3, 17, 2, 3)])
+def test_serving_default_equals_the_generator_at_any_size(small, shape):
+    generator, _, _, signatures = small
     images = noise(*shape)
     restored = signatures["serving_default"](images=tf.constant(images))["restored"].numpy()
     expected = tensors.to_uint8(generator(tensors.to_float(images), training=False)).numpy()
@@ -64,9 +71,8 @@ def test_a_model_with_legal_sizes_is_padded_and_cropped_in_the_graph(make_small,
     np.testing.assert_array_equal(restored, expected[:, :1, :10])
 
 
-def test_restore_bytes_answers_mixed_sizes_and_formats_in_order(make_small, tmp_path):
-    model_config, generator = make_small()
-    signatures = export(generator, model_config, tmp_path)
+def test_restore_bytes_answers_mixed_sizes_and_formats_in_order(small):
+    generator, _, _, signatures = small
     smooth = np.kron(noise(4, 5, 3), np.ones((4, 4, 1), np.uint8))
     files = [encode(noise(1, 1, 3)), encode(smooth, "JPEG"), encode(noise(6, 3, 3))]
     answers = signatures["restore_bytes"](image_bytes=tf.constant(files))["restored_bytes"].numpy()
@@ -77,9 +83,8 @@ def test_restore_bytes_answers_mixed_sizes_and_formats_in_order(make_small, tmp_
         np.testing.assert_array_equal(decode(answer), expected[0])
 
 
-def test_restore_bytes_refuses_a_bomb_among_images(make_small, tmp_path):
-    model_config, generator = make_small()
-    signatures = export(generator, model_config, tmp_path)
+def test_restore_bytes_refuses_a_bomb_among_images(small):
+    signatures = small[-1]
     bomb = encode(np.zeros((1025, 1024, 3), np.uint8))
     assert len(bomb) < 10_000
     with pytest.raises(tf.errors.InvalidArgumentError, match="1 to 1048576 pixels") as error:
@@ -107,10 +112,9 @@ def test_weights_of_another_model_are_refused(make_small):
         saved_model.rebuild_in_float32(generator, other)
 
 
-def test_weights_are_read_back_in_keras_order(make_small, tmp_path):
-    model_config, generator = make_small()
-    saved_model.export_saved_model(generator, model_config, tmp_path)
-    weights = saved_model.read_weights(tmp_path)
+def test_weights_are_read_back_in_keras_order(small):
+    generator, model_config, folder, _ = small
+    weights = saved_model.read_weights(folder)
     assert len(weights) == 12  # Two kernels, two norms of four, a kernel and a bias.
     fresh = model_config.build_generator()
     fresh.set_weights(weights)

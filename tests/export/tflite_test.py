@@ -16,6 +16,13 @@ def noise(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(height * width).integers(0, 256, (1, height, width, 3), np.uint8)
 
 
+@pytest.fixture(scope="module")
+def small(make_small):
+    """A small generator and its file."""
+    model_config, generator = make_small()
+    return generator, tflite.convert(generator, model_config)
+
+
 @pytest.fixture
 def bicubic_config(small_config):
     """A generator that ends in an operator which LiteRT does not have."""
@@ -32,9 +39,8 @@ def bicubic_config(small_config):
     return Config()
 
 
-def test_one_interpreter_follows_the_size_of_each_input(make_small):
-    model_config, generator = make_small()
-    content = tflite.convert(generator, model_config)
+def test_one_interpreter_follows_the_size_of_each_input(small):
+    generator, content = small
     runner = Interpreter(model_content=content).get_signature_runner("serving_default")
     for height, width in SIZES:
         images = noise(height, width)
@@ -61,9 +67,8 @@ def test_padding_is_part_of_the_file(make_small):
         assert np.abs(restored.astype(int) - expected[:, :height, :width]).max() <= 1
 
 
-def test_signature_and_open_sizes_are_declared(make_small):
-    model_config, generator = make_small()
-    interpreter = Interpreter(model_content=tflite.convert(generator, model_config))
+def test_signature_and_open_sizes_are_declared(small):
+    interpreter = Interpreter(model_content=small[1])
     assert interpreter.get_signature_list() == {
         "serving_default": {"inputs": ["images"], "outputs": ["restored"]}
     }
@@ -79,9 +84,8 @@ def test_weights_are_stored_in_two_bytes(make_small):
     assert 2 * 42000 < len(content) < 3 * 42000
 
 
-def test_operators_are_listed(make_small, bicubic_config):
-    model_config, generator = make_small()
-    builtin, other = tflite.list_operators(tflite.convert(generator, model_config))
+def test_operators_are_listed(small, bicubic_config):
+    builtin, other = tflite.list_operators(small[1])
     assert {"TRANSPOSE_CONV", "CONV_2D", "TANH", "ROUND", "CAST"} <= set(builtin)
     assert other == []
     foreign = tflite.convert(bicubic_config.build_generator(), bicubic_config)

@@ -80,4 +80,4 @@ def test_architectures_need_the_extra(monkeypatch, capsys):
 
 def test_architectures_stand_alone(capsys):
     assert main(["models", "--architectures", "scgan_text"]) == 1
-    assert "must stand without a model. Got: scgan_text." in capsys.readouterr().err
+    assert "takes no model. Got: scgan_text." in capsys.readouterr().err
