@@ -16,6 +16,7 @@ from tfdeblur.data.pairs import PairError, PairFile
 from tfdeblur.evaluation.evaluate import (
     ImageScores,
     evaluate,
+    format_means,
     format_summary,
     make_baseline,
     paired_gain,
@@ -202,3 +203,14 @@ def test_nothing_to_evaluate(files):
 def test_scores_keep_the_counts():
     scores = ImageScores("a", 1, 2, 3.0, 0.1, 4.0, 0.2, baseline_dark=6, dark=2, target_dark=4)
     assert scores.baseline_dcr == pytest.approx(1.5) and scores.dcr == pytest.approx(0.5)
+
+
+def test_means_in_one_line():
+    summary = {
+        "baseline_method": "bicubic",
+        "baseline": {"psnr": 14.456, "ssim": 0.5},
+        "restored": {"psnr": 20.1, "ssim": 0.87654},
+        "count": 3,
+    }
+    line = "PSNR 20.10 dB (bicubic 14.46), SSIM 0.8765 (bicubic 0.5000), 3 images"
+    assert format_means(summary) == line

@@ -64,7 +64,7 @@ def tool_help(tool: ModuleType) -> str:
     for name in sorted({values[name].name for name in values}):
         flag = values[name]
         shown = f"--[no]{name}" if flag.boolean else f"--{name}=…"
-        default = "" if flag.default is None else f" (default: {flag.default_as_str})"
+        default = f" (default: {flag.default_as_str})" if flag.default not in (None, []) else ""
         about = textwrap.wrap(f"{flag.help}{default}", 72)
         lines += [f"  {shown}", *(f"      {line}" for line in about)]
     return "\n".join([*lines, "", "--helpfull lists absl's own flags, such as --verbosity=1."])
