@@ -11,7 +11,7 @@ TRAINING := 3.13 3.12 3.11 3.10
 LIGHT_ONLY := 3.14
 PYTHON := $(TRAINING) $(LIGHT_ONLY)
 JOBS := 2
-EXTRAS := train,beam,faces,dev
+EXTRAS := train,beam,faces,ocr,dev
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test test-slow lint clean
