@@ -10,8 +10,8 @@ hr/, or blurry/ and sharp/, with equal file names; or the name of prepared data.
 and SavedModels need the extra `train`.
 
 Prints PSNR, SSIM and the dark channel ratio (dcr; 1 is as sharp as the truth, more is smoother) of
-the baseline (bicubic; at scale 1 the input itself) and of the restored images.
---output=DIR gets summary.json, per_image.csv and grid.png: pairs with worst, median and best gain.
+the baseline (bicubic; at scale 1 the input itself) and of the restored images. --output=DIR gets
+summary.json, per_image.csv and grid.png: pairs with worst, median and best gain.
 --protocol sets colours and border: rgb, rgb_crop (crops as many pixels as the scale on each side),
 y and y_crop (MATLAB's luma). Scores under different protocols are not comparable. A pair that
 cannot be scored is reported and skipped; the exit code is then 1.
@@ -39,8 +39,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     choice("protocol", ["rgb", "rgb_crop", "y", "y_crop"], "colours and border of PSNR and SSIM")
     choice("checkpoint", ["best", "latest"], "weights of a run to score")
     choice("runtime", ["auto", "litert", "saved_model"], "runtime of exported models")
-    about = "score only the first so many pairs"
-    flags.DEFINE_integer("limit", None, about, lower_bound=1, flag_values=flag_values)
+    flags.DEFINE_integer("limit", None, "score the first so many", 1, flag_values=flag_values)
     flags.mark_flags_as_required(["model", "data"], flag_values=flag_values)
 
 
@@ -68,9 +67,9 @@ def main(argv: list[str]) -> int:
     values = flags.FLAGS
     pairs = open_pairs(values.data, values.data_dir, values.split, values.limit)
     model = load_model(values.model, values.checkpoint, values.runtime)
-    context = {"model": values.model, "data": values.data}
+    names = {"model": values.model, "data": values.data}
     summary = evaluate(
-        model.restore, pairs, model.scale, values.protocol, values.output, context=context
+        model.restore, pairs, model.scale, values.protocol, values.output, context=names
     )
     print(format_summary(summary))
     return 1 if summary["failed"] else 0
