@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from litert import Converted
+from converted import Converted
 
 from tfdeblur.images.resize import upscale
 from tfdeblur.layers.bicubic import BicubicUpscale

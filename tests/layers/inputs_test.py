@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from litert import Converted
+from converted import Converted
 
 from tfdeblur.layers.inputs import FixedSize, Greyscale
 from tfdeblur.stack import keras

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from litert import Converted
+from converted import Converted
 
 from tfdeblur.layers.randomness import StepDropout, StepNoise, draw
 from tfdeblur.stack import keras

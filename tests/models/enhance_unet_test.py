@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from litert import Converted
+from converted import Converted
 
 from tfdeblur.losses.perceptual import PerceptualError
 from tfdeblur.models import enhance_unet

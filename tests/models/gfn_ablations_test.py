@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import tensorflow as tf
-from litert import Converted
+from converted import Converted
 
 from tfdeblur.models.gfn import VARIANTS, GFNConfig
 from tfdeblur.stack import keras

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from litert import Converted
+from converted import Converted
 
 from tfdeblur.layers.resampling import strided_kernel
 from tfdeblur.models.wrfn import WRFNConfig, _residual_block, receptive_field

@@ -106,9 +106,9 @@ class ModelConfig(abc.ABC):
 
 
 def legal_side(config: ModelConfig, side: int) -> int:
-    """Return the smallest legal side of a degraded image that is not below `side`."""
+    """Return the only legal side of a degraded image, or the smallest not below `side`."""
     multiple = config.size_multiple
-    return -(-max(side, config.minimum_size) // multiple) * multiple
+    return config.fixed_input_size or -(-max(side, config.minimum_size) // multiple) * multiple
 
 
 def batch_spec(config: ModelConfig, side: int, count: int) -> dict[str, tf.TensorSpec]:
