@@ -54,7 +54,7 @@ def test_all_unmatched_files_are_listed(folder):
     _save(folder / "lr" / "lonely.png", 3, 5)
     _save(folder / "hr" / "widow.png", 12, 20)
     _save(folder / "hr" / "a.jpg", 12, 20)
-    (folder / "lr" / "scan.tif").write_bytes(b"II*")
+    (folder / "lr" / "scan.heic").write_bytes(b"II*")
     with pytest.raises(PairError) as caught:
         read_pair_folder(folder)
     message = str(caught.value)
@@ -62,7 +62,7 @@ def test_all_unmatched_files_are_listed(folder):
     assert f"{folder / 'lr' / 'lonely.png'}: no partner in {folder / 'hr'}" in message
     assert f"{folder / 'hr' / 'widow.png'}: no partner in {folder / 'lr'}" in message
     assert f"same name as {folder / 'hr' / 'a.jpg'}" in message
-    assert f"{folder / 'lr' / 'scan.tif'}: suffix is none of .png" in message
+    assert f"{folder / 'lr' / 'scan.heic'}: suffix is none of .png" in message
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tfdeblur.degradations.pages import render_page
 from tfdeblur.degradations.recipes import TextRecipe
 from tfdeblur.degradations.typesetting import Typesetter
 
-GOLDEN = "da3af34b1653211a"
+GOLDEN = "7924c13717f9df1e"
 
 
 def render(seed, split="train", size=(96, 96)):

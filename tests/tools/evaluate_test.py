@@ -176,7 +176,7 @@ def test_help_is_fast_to_start():
         "assert not {'tensorflow', 'tfdeblur', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert "--output=DIR gets summary.json" in evaluate.__doc__
+    assert "summary.json, per_image.csv and grid.png" in evaluate.__doc__
 
 
 def test_folders_are_scored_without_tensorflow(folder, tmp_path):

@@ -37,19 +37,19 @@ def test_renamed_partner_is_suggested_by_name(clean):
     }
 
 
-def test_files_that_are_no_half_of_awrite_pair(clean):
-    (clean / "sharp" / "scan.tif").write_bytes(b"II*")
+def test_files_that_are_no_half_of_a_pair(clean):
+    (clean / "sharp" / "scan.heic").write_bytes(b"II*")
     Image.open(clean / "sharp" / "1.png").save(clean / "sharp" / "1.jpg")
     (clean / "blurry" / "bad.png").write_bytes(b"no picture")
     found = {(finding.kind, finding.files): finding.got for finding in examine(clean).findings}
     assert found.keys() == {
-        ("no_pair", ("sharp/scan.tif",)),
+        ("no_pair", ("sharp/scan.heic",)),
         ("no_pair", ("sharp/1.png",)),
         ("unreadable", ("blurry/bad.png",)),
         ("no_partner", ("blurry/bad.png",)),
     }
     assert "same name as" in found["no_pair", ("sharp/1.png",)]
-    assert "suffix is none of .png" in found["no_pair", ("sharp/scan.tif",)]
+    assert "suffix is none of .png" in found["no_pair", ("sharp/scan.heic",)]
 
 
 def test_two_pictures_in_onewrite_pair(clean):
