@@ -104,7 +104,7 @@ class _Reader(keras.Model):
         return {"loss": data}
 
 
-def test_a_stream_goes_on_where_the_last_fit_has_left_it():
+def test_a_stream_continues_where_the_last_fit_ended():
     """Of 3, 2 and 1 steps the last reads 2, 4 and 5."""
     stream = Continued(tf.data.Dataset.range(100))
     model = _Reader()
@@ -153,7 +153,7 @@ def _of_replicas(replicas, speed):
     return {"experiment": "toy", "batch_size": 4, **figures}
 
 
-def test_scaling_is_told_beside_the_first():
+def test_scaling_is_printed_beside_the_first():
     assert scaling([_of_replicas(1, 16.0), _of_replicas(2, 24.0)]).splitlines() == [
         "toy: batch 4",
         "    1 replica(s):    16.00 images/s, 1.00 times the first, 0.250 s a step",

@@ -68,7 +68,7 @@ def test_same_seed_same_batches_whatever_the_global_seeds(source):
     assert pictures(first) != pictures(read(source, 3, seed=6))
 
 
-def test_starting_at_a_step_goes_on_as_if_never_interrupted(source):
+def test_starting_at_a_step_continues_as_if_never_interrupted(source):
     """Batches of 4 of 11 prepared pairs: two steps an epoch, so 5 lies in the third."""
     whole = read(source, 7)
     for start_step in (1, 5):

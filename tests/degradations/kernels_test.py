@@ -241,6 +241,6 @@ def test_centring_puts_the_centroid_into_the_middle():
         (np.full((1, 1), 0.9, np.float32), "must sum to 1. Got: 0.9"),
     ],
 )
-def test_what_is_no_kernel_is_told(psf, message):
+def test_what_is_no_kernel_is_refused(psf, message):
     with pytest.raises(ValueError, match=message):
         kernels.check_psf(psf)

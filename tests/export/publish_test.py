@@ -210,7 +210,7 @@ def test_a_published_folder_is_as_readable_as_any_other(folder, tmp_path):
     assert folder.stat().st_mode == ordinary.stat().st_mode
 
 
-def test_artifacts_do_not_tell_where_they_were_made(folder, pages):
+def test_artifacts_do_not_say_where_they_were_made(folder, pages):
     package = os.fsencode(os.path.dirname(tfdeblur.__file__))
     for path in folder.rglob("*"):
         if path.is_file():

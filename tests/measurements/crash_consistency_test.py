@@ -33,7 +33,7 @@ def _command(result="steps", forget=""):
     return [sys.executable, "-c", script]
 
 
-def test_a_run_that_goes_on_exactly_is_equal(tmp_path):
+def test_a_run_that_resumes_exactly_is_equal(tmp_path):
     lines = []
     equal = compare_killed(_command(), tmp_path, kills=5, writes=2, seed=0, report=lines.append)
     assert equal
@@ -42,7 +42,7 @@ def test_a_run_that_goes_on_exactly_is_equal(tmp_path):
     assert lines[-1] == lines[0].replace("not killed", "killed 5 times")
 
 
-def test_a_run_that_does_not_go_on_exactly_is_found_out(tmp_path):
+def test_a_run_that_resumes_otherwise_is_found(tmp_path):
     """Its result depends on how often it was started."""
     count = (
         "starts = folder / 'starts'; "

@@ -282,7 +282,7 @@ def test_probability_orders_images_as_the_critic_does(tiny):
 
 @pytest.mark.usefixtures("light")
 def test_vgg_is_loaded_by_compile_alone(tmp_path):
-    """Who restores needs no VGG-19; who trains is told what to do."""
+    """Who restores needs no VGG-19; who trains learns what to do."""
     config = _tiny(use_em=False, perceptual_weight=10.0, vgg_weights=str(tmp_path / "nowhere.h5"))
     model = config.build()
     with pytest.raises(PerceptualError, match="nowhere.h5', which is no file"):

@@ -34,7 +34,7 @@ def tiny():
 
 
 @pytest.fixture(scope="module")
-def told(tiny):
+def printed(tiny):
     lines = []
     with pytest.MonkeyPatch.context() as patch:
         clock = itertools.count(0.0, 0.5)
@@ -43,23 +43,23 @@ def told(tiny):
     return lines
 
 
-def test_the_configuration_comes_first(tiny, told):
-    values = json.loads(told[0])
+def test_the_configuration_comes_first(tiny, printed):
+    values = json.loads(printed[0])
     assert values == json.loads(json.dumps(dataclasses.asdict(tiny)))
     assert values["model"]["width"] == 4
-    assert told[1].startswith("runs on: 1 replica(s), float32, /physical_device:CPU:0")
+    assert printed[1].startswith("runs on: 1 replica(s), float32, /physical_device:CPU:0")
 
 
-def test_the_time_of_a_step_is_the_median_and_makes_the_rest(tiny, told):
-    """2 pairs and twice the MACs in half a second; the first step is told apart."""
+def test_the_time_of_a_step_is_the_median_and_makes_the_rest(tiny, printed):
+    """2 pairs and twice the MACs in half a second; the first step is shown apart."""
     macs = step_macs(tiny)
-    assert f"a step of 2 pairs on a replica: {macs / 1e12:.4g} TMAC" in told
-    assert told[-3:-1] == [
+    assert f"a step of 2 pairs on a replica: {macs / 1e12:.4g} TMAC" in printed
+    assert printed[-3:-1] == [
         "first step, with tracing: 0.5 s; then 0.500 s, 4.0 images/s, "
         f"{2 * macs / 0.5 / 1e9:.0f} GFLOP/s",
         "all 72,000 steps in the first phase's time: 10.0 h, without validation",
     ]
-    peak = re.fullmatch(r"memory, measured: ([\d.]+) GiB at the peak of this process", told[-1])
+    peak = re.fullmatch(r"memory, measured: ([\d.]+) GiB at the peak of this process", printed[-1])
     assert peak and 0.1 < float(peak[1]) < 100
 
 
@@ -67,7 +67,7 @@ class _Enough(Exception):
     """Ends a dry run after the line that a test wants."""
 
 
-def _told_until(config, start):
+def _printed_until(config, start):
     lines = []
 
     def report(line):
@@ -89,16 +89,16 @@ def test_scgan_at_full_width():
     config.model.width = 64
     whole, trained = 1_083_587 + 201_537, 1_083_587 + 201_537 - 2 * (11 + 3) * 64
     state = 4 * (whole + 2 * trained) + 2 * 8
-    assert _told_until(config, "weights and")[2:] == [
+    assert _printed_until(config, "weights and")[2:] == [
         "network: 1,083,587 parameters, 1,082,179 trained",
         "discriminator: 201,537 parameters, 201,153 trained",
         f"weights and optimizer slots: {state / GIB:.3f} GiB",
     ]
 
 
-def test_what_is_exported_is_told_apart_from_what_is_trained():
+def test_what_is_exported_differs_from_what_is_trained():
     """GFN's deblurred image: 3x3 from 8 channels to 8, and to 3. Its switch is not trained."""
-    lines = _told_until(gfn_gopro.get_config("quicktest"), "network")
+    lines = _printed_until(gfn_gopro.get_config("quicktest"), "network")
     head = (9 * 8 * 8 + 8) + (9 * 8 * 3 + 3)
     assert lines[2] == f"generator: {56_535 - head:,} parameters"
     assert lines[3] == "network: 56,535 parameters, 56,534 trained"
@@ -148,7 +148,7 @@ def test_a_replica_takes_its_share(two_replicas, monkeypatch):
     monkeypatch.setattr(module, "step_macs", lambda config, pairs: pairs * 10**12)
     monkeypatch.setattr(module, "trace_step", lambda config, model, pairs: pairs)
     monkeypatch.setattr(module, "tensor_bytes", lambda pairs: pairs * 3 * GIB // 2)
-    assert _told_until(_tiny(batch_size=4), "memory, estimate")[-2:] == [
+    assert _printed_until(_tiny(batch_size=4), "memory, estimate")[-2:] == [
         "a step of 2 pairs on a replica: 2 TMAC",
         "memory, estimate: at most 3.00 GiB, if no tensor of a step were freed",
     ]
@@ -168,16 +168,16 @@ def test_data_that_is_not_there_is_found_at_once(tmp_path):
     assert len(lines) == 2
 
 
-def test_a_killed_process_has_told_what_it_knew(monkeypatch):
+def test_a_killed_process_has_printed_what_it_knew(monkeypatch):
     """As where memory is too small: what is printed into a pipe must not wait for an end."""
-    pipe, told = io.BytesIO(), []
+    pipe, printed = io.BytesIO(), []
 
     def killed(*_):
-        told.append(pipe.getvalue().decode())
+        printed.append(pipe.getvalue().decode())
         raise _Enough
 
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(pipe))
     monkeypatch.setattr(module, "step_macs", killed)
     with pytest.raises(_Enough):
         dry_run(_tiny())
-    assert told[0].splitlines()[-1].startswith("weights and optimizer slots: ")
+    assert printed[0].splitlines()[-1].startswith("weights and optimizer slots: ")

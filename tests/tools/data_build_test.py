@@ -108,7 +108,7 @@ def _check_that_nothing_is_finished_and_resume(run, data_dir):
 
 
 @pytest.mark.slow
-def test_killed_build_leaves_nothing_finished_and_goes_on(run, tmp_path):
+def test_killed_build_leaves_nothing_finished_and_resumes(run, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "tfdeblur_tools.main", *PAGES, f"--data_dir={tmp_path}"],
         stdout=subprocess.DEVNULL,
@@ -123,7 +123,7 @@ def test_killed_build_leaves_nothing_finished_and_goes_on(run, tmp_path):
     _check_that_nothing_is_finished_and_resume(run, tmp_path)
 
 
-def test_interrupted_build_leaves_nothing_finished_and_goes_on(run, tmp_path, monkeypatch):
+def test_interrupted_build_leaves_nothing_finished_and_resumes(run, tmp_path, monkeypatch):
     """After its first file, in this process."""
     write = shards._write_whole
 

@@ -107,8 +107,8 @@ def _call(name: str, tool: ModuleType, positional: list[str]) -> int:
         raise
     except (ValueError, OSError) as error:
         logging.debug("Where it happened:", exc_info=True)
-        told = _raised_by_us(error) or flags.FLAGS.verbosity > 0
-        hint = "" if told else " (--verbosity=1 shows where)"
+        enough = _raised_by_us(error) or flags.FLAGS.verbosity > 0
+        hint = "" if enough else " (--verbosity=1 shows where)"
         print(f"tfdeblur {name}: {error}{hint}", file=sys.stderr)
         return FAILED
 

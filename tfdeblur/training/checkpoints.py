@@ -86,10 +86,10 @@ class Checkpoints:
             try:
                 self._checkpoint.read(path).assert_consumed()
             except _DAMAGED as error:
-                logging.warning("%s is damaged and left aside: %s", path, _first_line(error))
+                logging.warning("%s is damaged and skipped: %s", path, _first_line(error))
                 self._damaged.add(path)
             else:
-                logging.info("Going on from %s.", path)
+                logging.info("Resuming from %s.", path)
                 return int(self.step.numpy())
         if paths:
             raise ValueError(f"None of these checkpoints can be read: {paths}.")

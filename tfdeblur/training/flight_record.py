@@ -32,11 +32,11 @@ class Operation(NamedTuple):
     Attributes:
       name: begins with its layers' names. Empty if every output was finite: then a sum over
         replicas or steps overflowed.
-      told: TensorFlow's description: shapes, inputs, where in the code it was made.
+      description: from TensorFlow: shapes, inputs, where in the code it was made.
     """
 
     name: str = ""
-    told: str = ""
+    description: str = ""
 
 
 def find_operation(run_step: Callable[[], Any]) -> Operation:
@@ -97,7 +97,7 @@ def write_record(
         "samples": samples,
     }
     files.write_json(folder / RECORD_FILE, record)
-    files.write_text(folder / "operation.txt", operation.told + "\n")
+    files.write_text(folder / "operation.txt", operation.description + "\n")
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays, id=np.array(ids))
     files.write_bytes(folder / "batch.npz", buffer.getvalue())

@@ -43,11 +43,11 @@ class Recovery:
         plan, stream = self._plan, self._segments.stream
         record = self._folder / "flight_records" / f"step-{error.step}"
         culprits = self._record(error, record)
-        told = f" {record} tells of it"
-        told += f"; samples: {', '.join(culprits)}." if culprits else "."
+        where = f" See {record}"
+        where += f"; samples: {', '.join(culprits)}." if culprits else "."
         if plan.on_non_finite == "stop" or stream.redrawn.total() >= plan.most_rollbacks:
-            raise NonFiniteError(error.step, error.broken, told) from error
-        logging.error("%s%s The batch is redrawn.", error, told)
+            raise NonFiniteError(error.step, error.broken, where) from error
+        logging.error("%s%s The batch is redrawn.", error, where)
         stream.redraw(error.step - 1, self._folder)
         step = self._checkpoints.restore()
         self._segments.enter_phase(step)
@@ -65,7 +65,7 @@ class Recovery:
         if self._workers.count == 1:
             operation = find_operation(lambda: segments.fit(last, error.step))
         else:  # The process that found it would leave the others waiting for its gradients.
-            operation = Operation(told="It is looked for in trainings of one process only.")
+            operation = Operation(description="Only available in single-process training.")
         return write_record(
             folder,
             error=error,

@@ -169,7 +169,7 @@ def test_a_single_split_is_enough(tmp_path):
     assert _ids(found) == {"test": ["test/a"]}
 
 
-def test_persons_in_two_split_folders_are_told(tmp_path):
+def test_persons_in_two_split_folders_are_reported(tmp_path):
     images = _images(tmp_path, *(f"{s}/{p}/1.jpg" for s in ("train", "test") for p in "ABC"))
     note = split_images(tmp_path, images, (1, 1)).notes[1]
     assert note.startswith("3 folders such as A stand in more than one split")

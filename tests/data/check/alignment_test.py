@@ -1,4 +1,4 @@
-"""Known shifts come back within the stated tolerance; what cannot be told stays unsaid."""
+"""Known shifts come back within the stated tolerance; what cannot be measured stays unsaid."""
 
 import cv2
 import numpy as np
@@ -66,7 +66,7 @@ def test_same_image_is_not_shifted():
     assert found.confidence > 30
 
 
-def test_silent_where_nothing_can_be_told():
+def test_no_shift_where_nothing_can_be_measured():
     page = _page(1)
     flat = np.full_like(page, 255)
     assert find_shift(flat, page, 1) is None

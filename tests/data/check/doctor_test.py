@@ -155,7 +155,7 @@ def test_flat_pictures_are_no_errors(clean):
         ("note", "grey"),
         ("note", "grey"),
     ]
-    assert [count for name, count in report.counts.items() if "cannot be told" in name] == [2]
+    assert [count for name, count in report.counts.items() if "cannot be measured" in name] == [2]
 
 
 def test_colour_profile_and_orientation(clean):

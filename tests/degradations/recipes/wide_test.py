@@ -79,7 +79,7 @@ def test_levels_keep_their_order_and_turns_are_wanted(sharp):
     assert steps[True] == {(1, 0), (-1, 0), (0, 1), (0, -1)}
 
 
-def test_noise_is_drawn_anew_up_to_its_most(sharp):
+def test_noise_is_redrawn_up_to_its_maximum(sharp):
     flat = np.full((200, 200, 1), 128, np.uint8)
     drawn, measured = [], []
     for seed in range(40):

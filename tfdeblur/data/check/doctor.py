@@ -120,7 +120,7 @@ class _Checkup:
             "pairs left out by the limit": self._tally["limit"],
             "pairs not examined because a file cannot be read": self._tally["unreadable"],
             "pairs whose alignment was found": self._tally["aligned"],
-            "pairs whose alignment cannot be told (small, flat, of another size, or confidence "
+            "pairs whose alignment cannot be measured (small, flat, of another size, or confidence "
             f"below {CONFIDENCE_MIN:g})": len(self._seen) - self._tally["aligned"],
             "files that are no half of a pair": len(self._source.strays),
             "files and folders not looked at": len(self._source.ignored),
