@@ -58,6 +58,14 @@ CONFIGS = [
         examples_per_shard=416,
     ),
     LrGoproConfig(
+        name="patches_random",
+        description="Like `patches`, at three scales drawn for each frame, as the paper's text has it.",
+        recipe=GfnRecipe(scale_law="random"),
+        splits=("train",),
+        validation_sequences=2,
+        examples_per_shard=416,
+    ),
+    LrGoproConfig(
         name="frames",
         description="The whole frames of test: 1280x720 px, blurry and sharp 320x180 px.",
         recipe=GfnRecipe(),
@@ -74,7 +82,7 @@ class Builder(PairBuilder):
     VERSION = tfds.core.Version("2.0.0")
     RELEASE_NOTES = {
         "1.0.0": "First release.",
-        "2.0.0": "Flat patches are told by central differences of each channel.",
+        "2.0.0": "Flat patches are found by central differences of each channel.",
     }
     BUILDER_CONFIGS = CONFIGS
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
@@ -177,7 +185,7 @@ def _groups(
             excluded.append((sharp, f"must be a picture: {error}"))
             continue
         keys = []
-        for index, scale in enumerate(recipe.scales):
+        for index, scale in enumerate(_scales(config, source)):
             size = recipe.frame_size(height, width, scale)
             keys += [Key(source, index * _PLACES + n) for n in range(len(recipe.positions(*size)))]
         if keys:
@@ -209,16 +217,22 @@ def make_example(config: LrGoproConfig, folder: str, split: str, key: Key) -> di
             blurry, sharp = (_multiple_of_16(image) for image in frames)
             return _example(config, frame_id, blurry, sharp)
         index, place = divmod(key.number, _PLACES)
-        scale = recipe.scales[index]
+        scale = _scales(config, key.source)[index]
         blurry, sharp = _scaled(recipe, folder, key.source, scale)
         top, left = recipe.positions(*sharp.shape[:2])[place]
         window = np.s_[top : top + recipe.patch_size, left : left + recipe.patch_size]
         if recipe.is_flat(sharp[window]):
             return None
-        example_id = f"{frame_id}-{round(100 * scale):03d}-{top:04d}-{left:04d}"
+        # Random scales may differ by less than a hundredth.
+        label = f"{round(100 * scale):03d}" if recipe.scale_law == "fixed" else f"r{index}"
+        example_id = f"{frame_id}-{label}-{top:04d}-{left:04d}"
         return _example(config, example_id, blurry[window], sharp[window], scale, top, left)
     except UnfitImage as error:
         raise SkippedExample(blurry_name, str(error)) from error
+
+
+def _scales(config: LrGoproConfig, source: str) -> tuple[float, ...]:
+    return config.recipe.frame_scales(example_rng(config.seed, f"scales/{source}"))
 
 
 def _example(

@@ -84,6 +84,24 @@ def test_patches_are_the_papers(build, tmp_path):
     assert pair == {"degraded": "lr", "target": "hr", "scale": 4, "extras": {"lr_sharp": 1}}
 
 
+def test_random_scales_are_drawn_for_each_frame(build, tmp_path):
+    """Of three sequences of one frame, two are held out."""
+    for number in range(3):
+        for name in ("blur_gamma", "sharp"):
+            image = _frame(number, 528, 560)
+            write_image(tmp_path / f"gopro/train/GOPR{number}/{name}/000000.png", image)
+    prepared = build("patches_random")
+    scales: dict[str, set[float]] = {}
+    for split in ("train", "validation"):
+        for name, example in _examples(prepared, split).items():
+            frame, label, *_ = name.split("-")
+            scales.setdefault(f"{frame} {label}", set()).add(float(example["frame_scale"]))
+    assert len(scales) == 9 and {key[-2:] for key in scales} == {"r0", "r1", "r2"}
+    assert all(len(found) == 1 for found in scales.values())
+    drawn = set.union(*scales.values())
+    assert len(drawn) == 9 and 0.5 <= min(drawn) and max(drawn) <= 1
+
+
 def test_a_720p_frame_has_52_patches(tmp_path):
     _write_frames(tmp_path / "gopro", [])
     folder = tmp_path / "gopro" / "train" / "GOPR1"

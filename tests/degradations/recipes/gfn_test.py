@@ -79,6 +79,19 @@ def test_gradients_are_central_differences_of_each_channel():
         assert GfnRecipe(gradient_min=least).is_flat(red) is flat
 
 
+def test_scales_are_fixed_or_drawn():
+    assert RECIPE.frame_scales(example_rng(0, "")) == (1.0, 0.7, 0.5)
+    drawn = [
+        scale
+        for number in range(100)
+        for scale in GfnRecipe(scale_law="random").frame_scales(example_rng(number, ""))
+    ]
+    assert len(drawn) == 300
+    assert 0.5 <= min(drawn) < 0.51
+    assert 0.99 < max(drawn) <= 1
+    assert np.mean(drawn) == pytest.approx(0.75, abs=0.03)
+
+
 def test_unfit_pairs_are_refused(make_photo):
     frame = make_photo(64, 48)
     message = r"^must be as large as the sharp frame, 48x64 px. Got: 48x63.$"
@@ -101,6 +114,7 @@ def test_unfit_pairs_are_refused(make_photo):
         ("patch_size", 255, "`patch_size` must be a multiple of `scale` = 4. Got: 255"),
         ("stride", 0, "`stride` must be at least 1. Got: 0"),
         ("scales", (), r"`scales` must lie in \(0, 1\]. Got: \(\)"),
+        ("scale_law", "paper", "`scale_law` must be one of .* Got: 'paper'"),
         ("scales", (1.0, 1.2), r"`scales` must lie in \(0, 1\]. Got: \(1.0, 1.2\)"),
         ("gradient_min", -0.1, "`gradient_min` must be at least 0 and finite. Got: -0.1"),
     ],

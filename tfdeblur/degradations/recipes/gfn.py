@@ -10,6 +10,8 @@ from tfdeblur.degradations.recipes.geometry import patch_positions, resized, siz
 from tfdeblur.degradations.recipes.pair import Pair, UnfitImage
 from tfdeblur.images.resize import downscale, round_levels
 
+SCALE_LAWS = ("fixed", "random")
+
 
 @dataclass(frozen=True)
 class GfnRecipe(Recipe):
@@ -19,14 +21,16 @@ class GfnRecipe(Recipe):
     of 4 -> patches of 256 px every 128 px, without flat ones -> both MATLAB bicubic / 4.
 
     Paper: frames are resized "with three random scales"; here: those of its released code, 0.5, 0.7
-    and 1. That code does not round the reduced patches; here all images are 8 bit.
+    and 1, or, with `scale_law="random"`, three draws from U(0.5, 1) for each frame. That code does
+    not round the reduced patches; here all images are 8 bit.
 
     Attributes:
       patch_size: side of the square target in pixels, a multiple of `scale`.
       stride: between patches in pixels.
-      scales: of the frames, in (0, 1].
+      scales: of the frames, in (0, 1]; with `random`, only their number counts.
       scale: of the pair.
       gradient_min: patches whose sharp image is flatter are dropped; see `is_flat`.
+      scale_law: `fixed` or `random`.
     """
 
     name = "gfn"
@@ -38,6 +42,7 @@ class GfnRecipe(Recipe):
     scales: tuple[float, ...] = (1.0, 0.7, 0.5)
     scale: int = 4
     gradient_min: float = 0.005
+    scale_law: str = "fixed"
 
     def __post_init__(self):
         object.__setattr__(self, "scales", tuple(self.scales))  # From JSON it is a list.
@@ -56,6 +61,14 @@ class GfnRecipe(Recipe):
             raise ValueError(
                 f"`gradient_min` must be at least 0 and finite. Got: {self.gradient_min}."
             )
+        if self.scale_law not in SCALE_LAWS:
+            raise ValueError(f"`scale_law` must be one of {SCALE_LAWS}. Got: {self.scale_law!r}.")
+
+    def frame_scales(self, rng: np.random.Generator) -> tuple[float, ...]:
+        """Return the scales of one frame; draws nothing if they are fixed."""
+        if self.scale_law == "fixed":
+            return self.scales
+        return tuple(float(scale) for scale in rng.uniform(0.5, 1.0, len(self.scales)))
 
     @property
     def extras(self) -> dict[str, tuple[int, int]]:
