@@ -59,7 +59,7 @@ CONFIGS = [
     ),
     LrGoproConfig(
         name="patches_random",
-        description="Like `patches`, at three scales drawn for each frame, as the paper's text has it.",
+        description="Like `patches`, at three scales drawn for each frame, as the text has it.",
         recipe=GfnRecipe(scale_law="random"),
         splits=("train",),
         validation_sequences=2,

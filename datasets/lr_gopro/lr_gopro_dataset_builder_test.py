@@ -99,7 +99,7 @@ def test_random_scales_are_drawn_for_each_frame(build, tmp_path):
     assert len(scales) == 9 and {key[-2:] for key in scales} == {"r0", "r1", "r2"}
     assert all(len(found) == 1 for found in scales.values())
     drawn = set.union(*scales.values())
-    assert len(drawn) == 9 and 0.5 <= min(drawn) and max(drawn) <= 1
+    assert len(drawn) == 9 and min(drawn) >= 0.5 and max(drawn) <= 1
 
 
 def test_a_720p_frame_has_52_patches(tmp_path):
