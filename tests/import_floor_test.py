@@ -21,7 +21,7 @@ FOLDERS = {
     "measurements": "measurements",
 }
 FLOORS = [  # bottom to top
-    {"tfdeblur.stack"},
+    {"tfdeblur.stack", "tfdeblur.extras"},
     {"tfdeblur"},
     {"tfdeblur.images", "tfdeblur.command_line", "tfdeblur.rules"},
     {"tfdeblur.layers", "tfdeblur.losses", "tfdeblur.metrics", "tfdeblur.reporting"},

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import tfdeblur
+from tfdeblur.extras import install_command
 
 CONFIGS = {"EnhanceUnetConfig", "GFNConfig", "SCGANConfig", "TwoBranchConfig", "WRFNConfig"}
 NAMES = {"Restorer", "restore", "__version__", *CONFIGS}
@@ -45,6 +46,6 @@ def test_without_tensorflow_images_are_restored_and_configs_name_the_extra():
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         f"`tfdeblur.{name}` needs the extra `train` (tensorflow is missing): "
-        "pip install 'tfdeblur[train]'"
+        f"{install_command('train')}"
         for name in sorted(CONFIGS)
     ]

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from tfdeblur import stack as stack  # Before anything imports TensorFlow; see there.
+from tfdeblur.extras import install_command
 
 __version__ = "0.1.0"
 
@@ -37,7 +38,7 @@ def __getattr__(name: str) -> Any:
             raise
         raise ModuleNotFoundError(
             f"`tfdeblur.{name}` needs the extra `train` ({error.name} is missing): "
-            "pip install 'tfdeblur[train]'",
+            + install_command("train"),
             name=error.name,
         ) from error
     globals()[name] = value = getattr(module, name)

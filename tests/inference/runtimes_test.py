@@ -45,8 +45,8 @@ def test_auto_without_litert(toy_model, caplog, monkeypatch):
 @pytest.mark.parametrize(
     ("kind", "missing", "message"),
     [
-        ("litert", ["ai_edge_litert"], r"LiteRT is not installed: pip install 'tfdeblur'"),
-        ("saved_model", ["tensorflow"], r"TensorFlow is not installed: .*'tfdeblur\[train\]'"),
+        ("litert", ["ai_edge_litert"], "LiteRT is not installed: pip install "),
+        ("saved_model", ["tensorflow"], r"TensorFlow is not installed: pip .*\[train\]"),
         ("auto", ["ai_edge_litert", "tensorflow"], r"TensorFlow is not installed"),
     ],
 )

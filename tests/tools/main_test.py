@@ -10,6 +10,8 @@ import pytest
 
 import tfdeblur
 from tfdeblur.command_line import dispatch
+from tfdeblur.command_line.verbs import table
+from tfdeblur.extras import install_command
 from tfdeblur_tools.main import VERBS, main
 
 
@@ -29,9 +31,17 @@ def test_version(capsys):
 
 def test_unknown_verb(capsys):
     assert main(["sharpen", "a.png"]) == 2
-    assert capsys.readouterr().err == (
-        f"tfdeblur: unknown verb 'sharpen'; one of {', '.join(VERBS)}.\n"
-    )
+    assert capsys.readouterr().err == f"tfdeblur: unknown verb 'sharpen'.\n\n{table(VERBS)}\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("restor", "restore"), ("trian", "train"), ("benchmark-data", "benchmark data")],
+)
+def test_a_verb_that_could_be_meant_is_suggested(given, meant, capsys):
+    assert main([given]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"tfdeblur: unknown verb {given!r}. Did you mean `{meant}`?\n")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +129,7 @@ def test_missing_extra_is_named(verb, monkeypatch, capsys):
     assert main([verb]) == 1
     assert capsys.readouterr().err == (
         f"tfdeblur {verb}: needs the extra `train` (tensorflow is missing): "
-        "pip install 'tfdeblur[train]'\n"
+        f"{install_command('train')}\n"
     )
 
 

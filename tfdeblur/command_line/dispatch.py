@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib.util import find_spec
 from types import ModuleType
 
@@ -17,6 +18,7 @@ import tfdeblur
 from tfdeblur.command_line.logs import start_logging
 from tfdeblur.command_line.tool_flags import flags_of, parse, tool_help
 from tfdeblur.command_line.verbs import HELP, Verb, Verbs, overview, split_verb, table
+from tfdeblur.extras import install_command
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130  # Exit codes; a tool's own are passed through.
 
@@ -67,7 +69,9 @@ def _unknown(verbs: Verbs, name: str, rest: Sequence[str]) -> int:
     """Print the verbs that could have been meant; `tfdeblur data --help` is not an error."""
     family = {verb: verbs[verb] for verb in verbs if verb.split()[0] == name}
     if not family:
-        print(f"tfdeblur: unknown verb {name!r}; one of {', '.join(verbs)}.", file=sys.stderr)
+        close = get_close_matches(name, verbs, 1)
+        meant = f" Did you mean `{close[0]}`?" if close else ""
+        print(f"tfdeblur: unknown verb {name!r}.{meant}\n\n{table(verbs)}", file=sys.stderr)
         return USAGE
     asked = bool(rest) and rest[0] in HELP
     print(table(family), file=sys.stdout if asked else sys.stderr)
@@ -130,7 +134,7 @@ def _raised_by_us(error: Exception) -> bool:
 def _needs_extra(name: str, module: str | None) -> int:
     print(
         f"tfdeblur {name}: needs the extra `train` ({module} is missing): "
-        "pip install 'tfdeblur[train]'",
+        + install_command("train"),
         file=sys.stderr,
     )
     return FAILED

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfdeblur.data.blur_on_reading import BlurOnReading, load_blur
+from tfdeblur.extras import install_command
 from tfdeblur.images.files import IMAGE_SUFFIXES, read_image
 
 LAYOUTS = (("lr", "hr"), ("blurry", "sharp"))  # (degraded, target)
@@ -280,8 +281,8 @@ def _open_builder(name: str, data_dir: str | Path | None):
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise PairError(
-            "prepared data needs the extra `train`: pip install 'tfdeblur[train]'. "
-            "A folder with lr/ and hr/ does not."
+            "prepared data, unlike a folder with lr/ and hr/, needs the extra `train`: "
+            f"{install_command('train')}"
         ) from error
     try:
         builder = tfds.builder(name, data_dir=None if data_dir is None else str(data_dir))

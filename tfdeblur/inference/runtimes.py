@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from absl import logging
 
+from tfdeblur.extras import install_command
 from tfdeblur.inference.shipped import ModelError, ModelFolder
 
 KINDS = ("auto", "litert", "saved_model")
@@ -53,21 +54,21 @@ def load_runtime(folder: ModelFolder, kind: str = "auto") -> Runtime:
     if kind == "litert" or (kind == "auto" and has_litert):
         if folder.tflite is None:
             raise ModelError(f"{folder.path}: has no .tflite file for LiteRT.")
-        _require("ai_edge_litert", "LiteRT", "tfdeblur")
+        _require("ai_edge_litert", "LiteRT", "")
         runtime: Runtime = LiteRTRuntime(folder.tflite, folder.metadata.get("scale"))
         logging.info("Running %s with LiteRT.", folder.tflite)
         return runtime
     if folder.saved_model is None:
         raise ModelError(f"{folder.path}: has no SavedModel, nor a .tflite file that can run here.")
-    _require("tensorflow", "TensorFlow", "tfdeblur[train]")
+    _require("tensorflow", "TensorFlow", "train")
     runtime = SavedModelRuntime(folder.saved_model, folder.metadata["scale"])
     logging.info("Running %s with TensorFlow.", folder.saved_model)
     return runtime
 
 
-def _require(module: str, product: str, package: str) -> None:
+def _require(module: str, product: str, extra: str) -> None:
     if find_spec(module) is None:
-        raise ModelError(f"{product} is not installed: pip install '{package}'")
+        raise ModelError(f"{product} is not installed: {install_command(extra)}")
 
 
 def _check_output(path: Path, images: np.ndarray, restored: Any, scale: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from tfdeblur.data.pairs import ImagePair
 from tfdeblur.evaluation.evaluate import Restore
+from tfdeblur.extras import install_command
 from tfdeblur.images.files import write_image
 
 Read = Callable[[np.ndarray], str]
@@ -51,7 +52,7 @@ def _from_extra(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"Reading pages needs the extra `ocr` ({error.name} is missing): "
-            "pip install 'tfdeblur[ocr]'",
+            f"{install_command('ocr')}",
             name=error.name,
         ) from error
 

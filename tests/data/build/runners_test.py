@@ -112,5 +112,5 @@ def test_direct_runner_takes_all_cores_unless_told():
 
 def test_beam_is_an_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam.options.pipeline_options", None)
-    with pytest.raises(ValueError, match=r"needs the extra `beam`: pip install 'tfdeblur\[beam\]'"):
+    with pytest.raises(ValueError, match=r"needs the extra `beam`: pip install .*\[beam\]"):
         runners.pipeline_options("DirectRunner", {})

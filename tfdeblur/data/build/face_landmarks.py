@@ -14,6 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tfdeblur.extras import install_command
+
 # The networks see a face at 48x48 px, sampled without anti-aliasing, so landmarks are less exact in
 # larger photographs: in two collections of portraits, mirroring moved those of 5 % of the
 # photographs by more than 0.058 eye distances at 640 px, 0.040 at 400 and 0.042 at 320.
@@ -89,7 +91,7 @@ def _detector():
         from mtcnn.stages import StageONet, StagePNet, StageRNet
     except ImportError as error:
         raise ValueError(
-            "finding faces needs the extra `faces`: pip install 'tfdeblur[faces]'."
+            f"finding faces needs the extra `faces`: {install_command('faces')}"
         ) from error
     stages = {"pnet.lz4": StagePNet, "rnet.lz4": StageRNet, "onet.lz4": StageONet}
     loaded = []

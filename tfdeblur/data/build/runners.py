@@ -6,6 +6,7 @@ from typing import Any
 from tqdm import tqdm
 
 from tfdeblur.data.build.shards import Shard, ShardReport
+from tfdeblur.extras import install_command
 
 DIRECT_RUNNER = "DirectRunner"
 # One process for each core of this machine: threads would share Python's lock.
@@ -57,7 +58,7 @@ def pipeline_options(beam_runner: str, given: Mapping[str, str]):
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError as error:
         raise ValueError(
-            "`--beam_runner` needs the extra `beam`: pip install 'tfdeblur[beam]'."
+            f"`--beam_runner` needs the extra `beam`: {install_command('beam')}"
         ) from error
     chosen = {**(_ALL_CORES if beam_runner == DIRECT_RUNNER else {}), **given}
     # If the list were empty, Beam would look for its flags in sys.argv.
