@@ -40,8 +40,9 @@ def test_unknown_verb(capsys):
 )
 def test_a_verb_that_could_be_meant_is_suggested(given, meant, capsys):
     assert main([given]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"tfdeblur: unknown verb {given!r}. Did you mean `{meant}`?\n")
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith(f"tfdeblur: unknown verb {given!r}. Did you mean `")
+    assert f"`{meant}`" in first and first.count("`") <= 4
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,8 @@ def _unknown(verbs: Verbs, name: str, rest: Sequence[str]) -> int:
     """Print the verbs that could have been meant; `tfdeblur data --help` is not an error."""
     family = {verb: verbs[verb] for verb in verbs if verb.split()[0] == name}
     if not family:
-        close = get_close_matches(name, verbs, 1)
-        meant = f" Did you mean `{close[0]}`?" if close else ""
+        close = " or ".join(f"`{verb}`" for verb in get_close_matches(name, verbs, 2))
+        meant = f" Did you mean {close}?" if close else ""
         print(f"tfdeblur: unknown verb {name!r}.{meant}\n\n{table(verbs)}", file=sys.stderr)
         return USAGE
     asked = bool(rest) and rest[0] in HELP
