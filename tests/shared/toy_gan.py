@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from tfdeblur.data.pipeline import DataConfig
+from tfdeblur.layers.norms import batch_normalization
 from tfdeblur.losses.pixel import squared_error
 from tfdeblur.models.base import RestorationGAN, Term
 from tfdeblur.models.config import ModelConfig
@@ -57,7 +58,7 @@ class ToyConfig(ModelConfig):
 
 
 def _activated(x):
-    return keras.layers.ReLU()(keras.layers.BatchNormalization(name="norm")(x))
+    return keras.layers.ReLU()(batch_normalization("norm")(x))
 
 
 class Toy(RestorationGAN):

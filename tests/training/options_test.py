@@ -2,13 +2,16 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import toy_gan
 from toy_gan import eager_steps, toy_experiment
 
 from tfdeblur.stack import keras
@@ -158,11 +161,11 @@ import sys
 import tensorflow as tf
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from toy_gan import toy_experiment
 from tfdeblur.training.train import train
-from tfdeblur_configs import scgan_text
 def run(name, steps):
-    config = scgan_text.get_config("quicktest")
-    config.model.width, config.train.steps, config.train.batch_size = 4, steps, 8
+    config = toy_experiment(steps)
+    config.train.batch_size = 8
     config.train.micro_batches, config.train.average_decay = 2, 0.9
     config.runtime.strategy, config.runtime.precision = "mirrored", "mixed_float16"
     return train(config, f"{sys.argv[1]}/{name}")["weights_sha256"]
@@ -170,8 +173,9 @@ whole = run("whole", 3)
 assert run("parts", 1) != whole
 assert run("parts", 3) == whole
 """
+    variables = {**os.environ, "PYTHONPATH": str(Path(toy_gan.__file__).parent)}
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
+        [sys.executable, "-c", code, str(tmp_path)], env=variables, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
     environment = json.loads((tmp_path / "whole" / "environment.json").read_text())
