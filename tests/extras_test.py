@@ -35,14 +35,15 @@ def test_the_command_names_where_the_package_came_from(origin, command, monkeypa
             assert name == "direct_url.json"
             return json.dumps(origin) if origin else None
 
-    monkeypatch.setattr(extras, "distribution", lambda name: Installed())
+    class Built:
+        def read_text(self, name):
+            return None
+
+    monkeypatch.setattr(extras, "distributions", lambda name: [Built(), Installed()])
     assert extras.install_command("train") == command
     assert extras.install_command() == command.replace("[train]", "")
 
 
 def test_a_tree_that_is_not_installed(monkeypatch):
-    def missing(name):
-        raise extras.PackageNotFoundError(name)
-
-    monkeypatch.setattr(extras, "distribution", missing)
+    monkeypatch.setattr(extras, "distributions", lambda name: [])
     assert extras.install_command("ocr") == "pip install 'tfdeblur[ocr]'"

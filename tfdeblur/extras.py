@@ -1,7 +1,7 @@
 """How to install an extra of this package, given how the package itself was installed."""
 
 import json
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import distributions
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -32,8 +32,12 @@ def install_command(extra: str = "") -> str:
 
 
 def _origin() -> dict[str, Any]:
-    """Read where pip took the package from; empty for an index, or a tree that is not installed."""
-    try:
-        return json.loads(distribution("tfdeblur").read_text("direct_url.json") or "{}")
-    except PackageNotFoundError:
-        return {}
+    """Read where pip took the package from; empty for an index, or a tree that is not installed.
+
+    In a source tree, the build's own metadata come first on the path, and say nothing of it.
+    """
+    for installed in distributions(name="tfdeblur"):
+        text = installed.read_text("direct_url.json")
+        if text:
+            return json.loads(text)
+    return {}
