@@ -120,6 +120,15 @@ def test_the_lines_of_libtiff_stay_out_of_the_terminal(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_program_without_standard_error_reads_them_too(tmp_path, monkeypatch):
+    def closed(descriptor):
+        raise OSError(9, "Bad file descriptor")
+
+    Image.fromarray(RGB).save(tmp_path / "a.tif")
+    monkeypatch.setattr("tfdeblur.images.decoding.os.dup", closed)
+    np.testing.assert_array_equal(read_photo(tmp_path / "a.tif").rgb, RGB)
+
+
 def _srgb():
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

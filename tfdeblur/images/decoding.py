@@ -186,13 +186,18 @@ def _format(first: bytes) -> str | None:
 def _silent_libtiff() -> Iterator[None]:
     """Keep what libtiff prints from the terminal; its errors reach us as exceptions as well."""
     with _stderr_lock, tempfile.TemporaryFile() as nowhere:
-        kept = os.dup(2)
-        os.dup2(nowhere.fileno(), 2)
+        try:
+            kept = os.dup(2)
+        except OSError:  # A program without a standard error has none to spoil.
+            kept = None
+        else:
+            os.dup2(nowhere.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            if kept is not None:
+                os.dup2(kept, 2)
+                os.close(kept)
 
 
 def to_photo(image: Image.Image, name: str | Path) -> Photo:
